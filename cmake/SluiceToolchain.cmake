@@ -1,0 +1,39 @@
+# Compiler settings shared by every target of this project; users of the installed package get none of them.
+set(CMAKE_CXX_STANDARD 23)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+  set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "" FORCE)
+endif()
+if(PROJECT_IS_TOP_LEVEL)
+  find_program(SLUICE_CCACHE ccache)
+  if(SLUICE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+    set(CMAKE_CXX_COMPILER_LAUNCHER ${SLUICE_CCACHE})
+  endif()
+endif()
+
+add_library(sluice_build_flags INTERFACE)
+target_compile_options(sluice_build_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Woverloaded-virtual -Werror
+  -fno-omit-frame-pointer -ffp-contract=off)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # g++ 12 warns inside libstdc++ and Asio under optimisation and sanitizers; clang is the compiler that gates these.
+  target_compile_options(sluice_build_flags INTERFACE
+    -Wno-maybe-uninitialized -Wno-tsan -Wno-restrict -Wno-dangling-pointer -Wno-missing-field-initializers)
+else()
+  # ccache needs this to hash a precompiled header's users correctly.
+  target_compile_options(sluice_build_flags INTERFACE -Wno-missing-designated-field-initializers "SHELL:-Xclang -fno-pch-timestamp")
+endif()
+target_compile_definitions(sluice_build_flags INTERFACE
+  BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED BOOST_ALL_NO_LIB
+  $<$<BOOL:${SLUICE_MUTANTS}>:SLUICE_MUTANTS=1>)
+if(SLUICE_SANITIZE)
+  target_compile_options(sluice_build_flags INTERFACE -fsanitize=${SLUICE_SANITIZE} -fno-sanitize-recover=all)
+  target_link_options(sluice_build_flags INTERFACE -fsanitize=${SLUICE_SANITIZE})
+endif()
+find_program(SLUICE_MOLD mold)
+if(SLUICE_MOLD AND PROJECT_IS_TOP_LEVEL)
+  target_link_options(sluice_build_flags INTERFACE -fuse-ld=mold)
+endif()
