@@ -59,6 +59,11 @@ public:
     runtime::Task<std::size_t> read(std::span<std::byte> into);
     runtime::Task<void> write_all(std::span<const std::byte> from);
 
+    /// Ends the waits in progress with operation_aborted; the socket stays usable.
+    void cancel() noexcept {
+        boost::system::error_code ignored;
+        socket_.cancel(ignored);
+    }
     /// Sends FIN; reading goes on.
     void shutdown_write() noexcept;
     void close() noexcept;
