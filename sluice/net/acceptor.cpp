@@ -7,9 +7,9 @@
 #include <cstring>
 #include <utility>
 
+#include <fmt/format.h>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/ip/address.hpp>
-#include <fmt/format.h>
 
 #include "sluice/runtime/wake.hpp"
 
@@ -23,7 +23,8 @@ constexpr std::chrono::milliseconds kPause{50};
     const std::string place = fmt::format("{}:{}", endpoint.address().to_string(), endpoint.port());
     if (error == EADDRINUSE)
         throw Error(ErrorKind::address_in_use,
-                    fmt::format("cannot listen on {}: the port is taken; stop the other program or choose another port", place));
+                    fmt::format("cannot listen on {}: the port is taken; stop the other program or choose another port",
+                                place));
     if (error == EACCES)
         throw Error(ErrorKind::not_permitted,
                     fmt::format("cannot listen on {}: not permitted; choose a port above 1023", place));

@@ -7,9 +7,9 @@
 #include <cerrno>
 #include <climits>
 
+#include <fmt/format.h>
 #include <boost/asio/buffer.hpp>
 #include <boost/system/system_error.hpp>
-#include <fmt/format.h>
 
 #include "sluice/core/assert.hpp"
 

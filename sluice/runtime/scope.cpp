@@ -80,7 +80,9 @@ void TaskScope::cancel() {
         task->signal.emit(boost::asio::cancellation_type::terminal);
 }
 
-bool TaskScope::cancelled() const noexcept { return state_->cancelled; }
+bool TaskScope::cancelled() const noexcept {
+    return state_->cancelled;
+}
 
 Task<void> TaskScope::join() {
     const auto state = state_;
@@ -90,8 +92,14 @@ Task<void> TaskScope::join() {
     }
 }
 
-std::size_t TaskScope::running() const noexcept { return state_->tasks.size(); }
-std::size_t TaskScope::failed() const noexcept { return state_->failed; }
-Shard& TaskScope::shard() noexcept { return state_->shard; }
+std::size_t TaskScope::running() const noexcept {
+    return state_->tasks.size();
+}
+std::size_t TaskScope::failed() const noexcept {
+    return state_->failed;
+}
+Shard& TaskScope::shard() noexcept {
+    return state_->shard;
+}
 
 }  // namespace sluice::runtime

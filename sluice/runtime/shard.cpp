@@ -92,11 +92,21 @@ Shard::Shard(std::uint32_t index, const core::Clock& clock, std::size_t inbox_li
 
 Shard::~Shard() = default;
 
-std::uint32_t Shard::index() const noexcept { return state_->index; }
-boost::asio::io_context& Shard::context() noexcept { return state_->io; }
-Executor Shard::executor() noexcept { return state_->io.get_executor(); }
-const core::Clock& Shard::clock() const noexcept { return state_->clock; }
-Shard* Shard::current() noexcept { return current_shard; }
+std::uint32_t Shard::index() const noexcept {
+    return state_->index;
+}
+boost::asio::io_context& Shard::context() noexcept {
+    return state_->io;
+}
+Executor Shard::executor() noexcept {
+    return state_->io.get_executor();
+}
+const core::Clock& Shard::clock() const noexcept {
+    return state_->clock;
+}
+Shard* Shard::current() noexcept {
+    return current_shard;
+}
 
 void Shard::post(Message message) {
     std::unique_lock lock(state_->mutex);
@@ -163,7 +173,9 @@ ShardGroup::ShardGroup(std::uint32_t count, const core::Clock& clock) : state_(s
         state_->shards.push_back(std::make_unique<Shard>(i, clock));
 }
 
-ShardGroup::~ShardGroup() { stop(); }
+ShardGroup::~ShardGroup() {
+    stop();
+}
 
 void ShardGroup::start() {
     SLUICE_ASSERT(state_->threads.empty(), "the shards run already");
@@ -180,8 +192,14 @@ void ShardGroup::stop() {
     state_->threads.clear();
 }
 
-std::uint32_t ShardGroup::size() const noexcept { return static_cast<std::uint32_t>(state_->shards.size()); }
-Shard& ShardGroup::at(std::uint32_t index) noexcept { return *state_->shards[index]; }
-Shard& ShardGroup::home_of(std::uint64_t hash) noexcept { return *state_->shards[hash % state_->shards.size()]; }
+std::uint32_t ShardGroup::size() const noexcept {
+    return static_cast<std::uint32_t>(state_->shards.size());
+}
+Shard& ShardGroup::at(std::uint32_t index) noexcept {
+    return *state_->shards[index];
+}
+Shard& ShardGroup::home_of(std::uint64_t hash) noexcept {
+    return *state_->shards[hash % state_->shards.size()];
+}
 
 }  // namespace sluice::runtime
