@@ -40,7 +40,7 @@ private:
 };
 
 /// Lets its owner drop pending handlers while the context is still there for what they drop to refer to.
-class Context final : public boost::asio::io_context {
+class Context : public boost::asio::io_context {
 public:
     Context() : io_context(1) {}
     ~Context() { shutdown(); }

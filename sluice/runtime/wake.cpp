@@ -27,7 +27,7 @@ struct Wake::State {
     explicit State(Shard& owner) : shard(owner), timer(owner.executor()) {}
 
     Shard& shard;
-    // Sequentially consistent both: `notify` sets the first, then looks at the second; `deliver` the other way round.
+    // Sequentially consistent both: `notify` sets the first, then looks at the second; its message the other way round.
     std::atomic<bool> notified{false};
     std::atomic<bool> in_flight{false};  // one message at most is on its way
     Timer timer;
@@ -35,7 +35,6 @@ struct Wake::State {
     bool taken = false;  // by `deliver`, for the waiter
 
     void deliver() {
-        in_flight.store(false);
         if (!waiting || taken || !notified.exchange(false)) return;
         taken = true;
         timer.cancel();
@@ -62,8 +61,12 @@ Wake::~Wake() = default;
 
 void Wake::notify() {
     state_->notified.store(true);
+    if (state_->shard.is_current()) return state_->deliver();
     if (state_->in_flight.exchange(true)) return;
-    state_->shard.post([state = state_] { state->deliver(); });
+    state_->shard.post([state = state_] {
+        state->in_flight.store(false);
+        state->deliver();
+    });
 }
 
 Task<void> Wake::wait() {
