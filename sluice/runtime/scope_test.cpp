@@ -12,7 +12,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-struct Fixture : testing::Test {
+struct Fixture : ::testing::Test {
     Shard shard{0, core::real_clock()};
     std::shared_ptr<sluice::testing::CapturingSink> sink = std::make_shared<sluice::testing::CapturingSink>();
     core::Logger log{sink, core::LogLevel::debug};
