@@ -9,10 +9,8 @@ function(sluice_module)
     set(scope PUBLIC)
     target_sources(${target} PRIVATE ${M_SOURCES})
     target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:sluice_build_flags> ${M_PRIVATE_DEPENDS})
-    if(NOT M_NAME STREQUAL "core")
-      target_precompile_headers(${target} REUSE_FROM sluice_core)
-    else()
-      target_precompile_headers(${target} PRIVATE ${PROJECT_SOURCE_DIR}/cmake/pch.hpp)
+    if(NOT M_NAME STREQUAL "core")  # with Asio in its objects, core would need the symbols of the layer above
+      target_precompile_headers(${target} REUSE_FROM sluice_pch)
     endif()
   else()
     add_library(${target} INTERFACE)
@@ -36,3 +34,9 @@ function(sluice_module)
 endfunction()
 
 enable_testing()
+
+# Owns the precompiled header that the modules above core share.
+add_library(sluice_pch OBJECT EXCLUDE_FROM_ALL ${PROJECT_SOURCE_DIR}/cmake/pch.cpp)
+target_link_libraries(sluice_pch PRIVATE sluice_build_flags Boost::headers fmt::fmt Threads::Threads)
+target_compile_features(sluice_pch PRIVATE cxx_std_23)
+target_precompile_headers(sluice_pch PRIVATE ${PROJECT_SOURCE_DIR}/cmake/pch.hpp)
