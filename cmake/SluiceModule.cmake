@@ -10,12 +10,8 @@ function(sluice_module)
     set(scope PUBLIC)
     target_sources(${target} PRIVATE ${M_SOURCES})
     target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:sluice_build_flags> ${M_PRIVATE_DEPENDS})
-    if(M_PLAIN)
-      # Every user of the precompiled header needs Asio's symbols, which belong to the layer above.
-    elseif(NOT M_NAME STREQUAL "core")
-      target_precompile_headers(${target} REUSE_FROM sluice_core)
-    else()
-      target_precompile_headers(${target} PRIVATE ${PROJECT_SOURCE_DIR}/cmake/pch.hpp)
+    if(NOT M_PLAIN)  # with Asio in its objects, a module below runtime would need the symbols of the layer above
+      target_precompile_headers(${target} REUSE_FROM sluice_pch)
     endif()
   else()
     add_library(${target} INTERFACE)
@@ -39,3 +35,9 @@ function(sluice_module)
 endfunction()
 
 enable_testing()
+
+# Owns the precompiled header that the modules above core share.
+add_library(sluice_pch OBJECT EXCLUDE_FROM_ALL ${PROJECT_SOURCE_DIR}/cmake/pch.cpp)
+target_link_libraries(sluice_pch PRIVATE sluice_build_flags Boost::headers fmt::fmt Threads::Threads)
+target_compile_features(sluice_pch PRIVATE cxx_std_23)
+target_precompile_headers(sluice_pch PRIVATE ${PROJECT_SOURCE_DIR}/cmake/pch.hpp)
