@@ -8,11 +8,11 @@
 #include <boost/asio/experimental/parallel_group.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/system/system_error.hpp>
 #include <fmt/format.h>
 
 #include "sluice/core/clock.hpp"
 #include "sluice/db/internal/failures.hpp"
+#include "sluice/runtime/cancellation.hpp"
 
 namespace sluice::db {
 namespace {
@@ -26,16 +26,6 @@ bool is_serialization(const std::exception_ptr& error) {
         std::rethrow_exception(error);
     } catch (const Error& failure) {
         return failure.kind() == ErrorKind::serialization;
-    } catch (...) {
-        return false;
-    }
-}
-
-bool is_cancellation(const std::exception_ptr& error) {
-    try {
-        std::rethrow_exception(error);
-    } catch (const boost::system::system_error& failure) {
-        return failure.code() == boost::asio::error::operation_aborted;
     } catch (...) {
         return false;
     }
@@ -83,7 +73,7 @@ Task<std::exception_ptr> limited(DataSource& source, TransactionOptions options,
     auto [order, error, timer_error] =
         co_await group.async_wait(boost::asio::experimental::wait_for_one(), runtime::use_task);
     const bool deadline_passed = order[0] == 1 && !timer_error;
-    if (!error || !deadline_passed || !is_cancellation(error)) co_return error;
+    if (!error || !deadline_passed || !runtime::is_cancellation(error)) co_return error;
     co_return std::make_exception_ptr(internal::failure(
         ErrorKind::timeout, source.name(),
         fmt::format("the unit's deadline of {} ms passed; it was rolled back", options.deadline.count())));
