@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <typeindex>
 #include <typeinfo>
@@ -38,8 +39,8 @@ struct TransactionOptions {
 class Transaction : public Session {
 public:
     /// Runs `last` and COMMIT in one round trip where the driver can. Throws `outcome_unknown` when the connection is
-    /// lost after COMMIT was sent; any other error means that nothing was committed.
-    virtual Task<void> commit(std::vector<Statement> last) = 0;
+    /// lost after COMMIT was sent; any other error means that nothing was committed. Answers one result per statement.
+    virtual Task<std::vector<Result>> commit(std::vector<Statement> last) = 0;
     /// Never throws; also ends a transaction whose connection is broken.
     virtual Task<void> rollback() noexcept = 0;
 };
@@ -55,8 +56,8 @@ public:
     virtual void release_mark() = 0;
     /// Statements that COMMIT carries along; called once, last. May throw to fail the unit.
     virtual std::vector<Statement> flush(UnitOfWork& unit) = 0;
-    /// The results of the flushed statements, once they ran and the commit is certain.
-    virtual void flushed() noexcept {}
+    /// The results of the statements that `flush` gave, once the commit is certain and before `after_commit` hooks run.
+    virtual void flushed(std::span<const Result> results) noexcept { static_cast<void>(results); }
 };
 
 /// Handed to a transaction's body. Not thread-safe; use on its shard, by one coroutine at a time, until the body returns:
