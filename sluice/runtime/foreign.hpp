@@ -1,6 +1,8 @@
-// The way back from a foreign thread (SQLite's writer, a client library): a coroutine waits, the thread answers by message.
+// The way back from a foreign thread (SQLite's writer, a client library): a coroutine waits, the thread answers by
+// message.
 //
-//     T value = co_await runtime::await_foreign<T>([&](runtime::Answer<T> answer) { queue.push(job, std::move(answer)); });
+//     T value = co_await runtime::await_foreign<T>([&](runtime::Answer<T> answer) { queue.push(job, std::move(answer));
+//     });
 #pragma once
 
 #include <exception>

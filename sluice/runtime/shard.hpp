@@ -39,8 +39,8 @@ public:
     [[nodiscard]] bool is_current() const noexcept { return current() == this; }
 
     /// Runs `message` on this shard in a later step of its loop, in order of posting per sender. Any thread. Wakes the
-    /// loop at most once per turn however many are posted. Never refuses: for completions and control, which are bounded
-    /// by what was started.
+    /// loop at most once per turn however many are posted. Never refuses: for completions and control, which are
+    /// bounded by what was started.
     void post(Message message);
     /// As `post`, but answers false and leaves `message` untouched when `inbox_limit` such messages wait already.
     [[nodiscard]] bool try_post(Message& message);
