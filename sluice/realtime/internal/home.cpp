@@ -13,6 +13,7 @@ constexpr std::uint32_t kMostAttempts = 4;  // of answering waiters, before they
 
 void SourcedHome::subscribe(const Waiter& waiter, const std::optional<ChannelPosition>& from) {
     if (known_ && from && from->epoch == epoch_ && !members_need_reset_ && ring_.covers(from->version, last_)) {
+        has_members_ = true;
         actions_.answer(waiter, AnswerKind::frames, nullptr, from->version);
         return;
     }
@@ -60,7 +61,7 @@ void SourcedHome::publish(const std::string& epoch, std::span<const Frame> frame
         }
     }
     if (!known_) return;  // the state that is being read decides where to begin
-    if (epoch_rises(epoch_, held_epoch_)) return has_audience() ? ask_reset() : forget_position();
+    if (epoch_rises(epoch_, held_epoch_)) return ask_reset();
     settle(now);
 }
 
@@ -69,7 +70,7 @@ void SourcedHome::lost(const std::string& epoch, core::Version version, core::St
     hear(epoch);
     target_ = std::max(target_, version);
     if (!known_) return;
-    if (epoch_rises(epoch_, held_epoch_)) return has_audience() ? ask_reset() : forget_position();
+    if (epoch_rises(epoch_, held_epoch_)) return ask_reset();
     settle(now);
 }
 
@@ -113,6 +114,7 @@ void SourcedHome::repair() {
     const core::Version to = held_.empty() ? target_ : core::Version(held_.begin()->first.value() - 1);
     ranging_ = true;
     ranging_epoch_ = epoch_;
+    ranging_to_ = to;
     actions_.range(epoch_, last_, to);
 }
 
@@ -124,6 +126,7 @@ void SourcedHome::ask_open() {
 
 /// Members cannot get from where they are to the present by frames.
 void SourcedHome::ask_reset() {
+    if (!has_audience()) return forget_position();
     members_need_reset_ = has_members_;
     snapshot_.reset();
     ask_open();
@@ -161,8 +164,7 @@ void SourcedHome::position(const std::string& epoch, core::Version version) {
     hear(epoch);
     target_ = std::max(target_, version);
     if (!known_) return;
-    if (!has_audience()) return forget_position();
-    if (!clean) return ask_reset();
+    if (!clean || !has_audience()) return ask_reset();
     epoch_ = epoch;
     last_ = version;
     ring_.clear();
@@ -186,6 +188,7 @@ void SourcedHome::move_to(const Snapshot& snapshot) {
 void SourcedHome::answer_all(const Snapshot& snapshot) {
     if (waiting_.empty()) return;
     if (!ring_.covers(snapshot.version, last_)) return ask_open();  // more arrived meanwhile than the ring holds
+    has_members_ = true;
     for (const Waiter& waiter : std::exchange(waiting_, {}))
         actions_.answer(waiter, AnswerKind::state, &snapshot, snapshot.version);
 }
@@ -235,21 +238,23 @@ void SourcedHome::on_open_failed(SourceError error) {
 
 void SourcedHome::on_range(std::expected<std::vector<Frame>, SourceError> answer, core::SteadyTime now) {
     ranging_ = false;
-    if (!known_ || ranging_epoch_ != epoch_) {
-        if (known_) settle(now);
-        return;
-    }
-    if (!answer && answer.error() == SourceError::unavailable) return pause_and_retry();
-    const core::Version before = last_;
+    if (!known_) return;
+    if (ranging_epoch_ != epoch_) return settle(now);
+    if (!answer && answer.error() == SourceError::unavailable) return on_range_unavailable();
     if (answer)
         for (const Frame& frame : *answer)
             if (frame.version == last_.next()) take(frame, now);
-    if (last_ == before && has_gap() && (held_.empty() || held_.begin()->first > last_.next())) {
-        send_taken();
-        return has_audience() ? ask_reset() : forget_position();  // the range is gone
-    }
+    if (last_ < ranging_to_ && (!answer || taken_.empty())) return ask_reset();  // the range is gone
     failures_ = 0;
     settle(now);
+}
+
+void SourcedHome::on_range_unavailable() {
+    if (failures_ >= kMostAttempts) {
+        snapshot_.reset();
+        refuse_all(SourceError::unavailable);
+    }
+    pause_and_retry();
 }
 
 }  // namespace sluice::realtime

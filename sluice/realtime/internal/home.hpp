@@ -81,8 +81,11 @@ public:
         : limits_(limits), ring_(limits.ring), actions_(actions) {}
 
     void subscribe(const Waiter& waiter, const std::optional<ChannelPosition>& from);
-    /// Whether some shard has members, as the driver counts them.
-    void set_has_members(bool has_members) noexcept { has_members_ = has_members; }
+    /// The last shard with members has none left. An answer makes members again.
+    void no_members() noexcept {
+        has_members_ = false;
+        members_need_reset_ = false;
+    }
 
     void publish(const std::string& epoch, std::span<const Frame> frames, core::SteadyTime now);
     void reset(const Snapshot& snapshot);
@@ -121,6 +124,7 @@ private:
     void refuse_all(SourceError error);
     void on_snapshot(const Snapshot& snapshot, core::SteadyTime now);
     void on_open_failed(SourceError error);
+    void on_range_unavailable();
 
     HomeLimits limits_;
     Ring ring_;
@@ -139,6 +143,7 @@ private:
     std::vector<Waiter> waiting_;
     std::optional<Snapshot> snapshot_;  // read, but members have to catch up before it can be handed out
     std::string ranging_epoch_;
+    core::Version ranging_to_;
     bool has_members_ = false;
     bool opening_ = false;
     bool ranging_ = false;
