@@ -44,8 +44,8 @@ public:
     /// One `sendmsg` of up to IOV_MAX slices.
     IoResult write_gather(std::span<const iovec> slices) noexcept;
 
-    /// Calls `ready` once when the socket can be read or written, with operation_aborted if it was closed before. At most
-    /// one wait of each kind at a time.
+    /// Calls `ready` once when the socket can be read or written, with operation_aborted if it was closed before. At
+    /// most one wait of each kind at a time.
     template <class Handler>
     void wait_readable(Handler ready) {
         socket_.async_wait(Socket::wait_read, std::move(ready));
@@ -59,6 +59,11 @@ public:
     runtime::Task<std::size_t> read(std::span<std::byte> into);
     runtime::Task<void> write_all(std::span<const std::byte> from);
 
+    /// Ends the waits in progress with operation_aborted; the socket stays usable.
+    void cancel() noexcept {
+        boost::system::error_code ignored;
+        socket_.cancel(ignored);
+    }
     /// Sends FIN; reading goes on.
     void shutdown_write() noexcept;
     void close() noexcept;

@@ -1,0 +1,183 @@
+#include "sluice/core/json/writer.hpp"
+
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstddef>
+
+#include <fmt/format.h>
+
+namespace sluice::core::json {
+namespace {
+
+unsigned char byte_at(std::string_view text, std::size_t at) {
+    return static_cast<unsigned char>(text[at]);
+}
+
+bool in_range(unsigned char byte, unsigned low, unsigned high) {
+    return byte >= low && byte <= high;
+}
+
+// Bytes of the well-formed sequence that starts at `at` (Unicode 15, table 3-7), or 0.
+std::size_t sequence_length(std::string_view text, std::size_t at) {
+    const unsigned char lead = byte_at(text, at);
+    const std::size_t left = text.size() - at;
+    if (lead < 0x80) return 1;
+    if (in_range(lead, 0xC2, 0xDF)) return left >= 2 && in_range(byte_at(text, at + 1), 0x80, 0xBF) ? 2 : 0;
+    if (in_range(lead, 0xE0, 0xEF)) {
+        const unsigned low = lead == 0xE0 ? 0xA0 : 0x80;
+        const unsigned high = lead == 0xED ? 0x9F : 0xBF;
+        const bool good =
+            left >= 3 && in_range(byte_at(text, at + 1), low, high) && in_range(byte_at(text, at + 2), 0x80, 0xBF);
+        return good ? 3 : 0;
+    }
+    if (in_range(lead, 0xF0, 0xF4)) {
+        const unsigned low = lead == 0xF0 ? 0x90 : 0x80;
+        const unsigned high = lead == 0xF4 ? 0x8F : 0xBF;
+        const bool good = left >= 4 && in_range(byte_at(text, at + 1), low, high) &&
+                          in_range(byte_at(text, at + 2), 0x80, 0xBF) && in_range(byte_at(text, at + 3), 0x80, 0xBF);
+        return good ? 4 : 0;
+    }
+    return 0;
+}
+
+bool is_plain(unsigned char byte) {
+    return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
+}
+
+void append_escaped(std::string& out, unsigned char byte) {
+    switch (byte) {
+        case '"':
+            out += "\\\"";
+            return;
+        case '\\':
+            out += "\\\\";
+            return;
+        case '\b':
+            out += "\\b";
+            return;
+        case '\f':
+            out += "\\f";
+            return;
+        case '\n':
+            out += "\\n";
+            return;
+        case '\r':
+            out += "\\r";
+            return;
+        case '\t':
+            out += "\\t";
+            return;
+        default:
+            fmt::format_to(std::back_inserter(out), "\\u{:04x}", byte);
+    }
+}
+
+template <class Number>
+void append_number(std::string& out, Number value) {
+    std::array<char, 32> digits;
+    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value);
+    out.append(digits.data(), end.ptr);
+}
+
+}  // namespace
+
+void Writer::separate() {
+    if (needs_comma_) out_ += ',';
+    needs_comma_ = true;
+}
+
+void Writer::begin_object() {
+    separate();
+    out_ += '{';
+    needs_comma_ = false;
+}
+
+void Writer::end_object() {
+    out_ += '}';
+    needs_comma_ = true;
+}
+
+void Writer::begin_array() {
+    separate();
+    out_ += '[';
+    needs_comma_ = false;
+}
+
+void Writer::end_array() {
+    out_ += ']';
+    needs_comma_ = true;
+}
+
+void Writer::key(std::string_view name) {
+    separate();
+    last_key_.assign(name);
+    quote(name);
+    out_ += ':';
+    needs_comma_ = false;
+}
+
+void Writer::null() {
+    raw("null");
+}
+
+void Writer::value(bool value) {
+    raw(value ? "true" : "false");
+}
+
+void Writer::value(std::int64_t value) {
+    separate();
+    append_number(out_, value);
+}
+
+void Writer::value(std::uint64_t value) {
+    separate();
+    append_number(out_, value);
+}
+
+void Writer::value(double value) {
+    if (!std::isfinite(value)) refuse(fmt::format("{} is no JSON number", value));
+    separate();
+    append_number(out_, value);
+}
+
+void Writer::value(std::string_view text) {
+    separate();
+    quote(text);
+}
+
+void Writer::raw(std::string_view json) {
+    separate();
+    out_ += json;
+}
+
+void Writer::quote(std::string_view text) {
+    out_ += '"';
+    std::size_t at = 0;
+    while (at < text.size()) {
+        std::size_t plain_end = at;
+        while (plain_end < text.size() && is_plain(byte_at(text, plain_end)))
+            ++plain_end;
+        out_.append(text, at, plain_end - at);
+        at = plain_end;
+        if (at == text.size()) break;
+        if (byte_at(text, at) < 0x80) {
+            append_escaped(out_, byte_at(text, at++));
+            continue;
+        }
+        const std::size_t length = sequence_length(text, at);
+        if (length == 0 && bad_text_ == BadText::refuse) refuse(fmt::format("text is not UTF-8 at byte {}", at));
+        if (length == 0)
+            out_ += "\xEF\xBF\xBD";
+        else
+            out_.append(text, at, length);
+        at += length == 0 ? 1 : length;
+    }
+    out_ += '"';
+}
+
+void Writer::refuse(const std::string& what) const {
+    throw EncodeError(last_key_.empty() ? what : fmt::format("{} (in or near member '{}')", what, last_key_));
+}
+
+}  // namespace sluice::core::json
