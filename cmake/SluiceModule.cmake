@@ -1,3 +1,10 @@
+# One precompiled header for all modules, made by a target without definitions of its own: g++ refuses one that was made
+# with a macro its user does not define.
+add_library(sluice_pch OBJECT ${PROJECT_SOURCE_DIR}/cmake/pch.cpp)
+target_link_libraries(sluice_pch PRIVATE sluice_build_flags fmt::fmt Boost::headers Threads::Threads)
+target_compile_features(sluice_pch PRIVATE cxx_std_23)
+target_precompile_headers(sluice_pch PRIVATE ${PROJECT_SOURCE_DIR}/cmake/pch.hpp)
+
 # sluice_module(NAME <module> [SOURCES …] [HEADERS …] [TESTS …] [DEPENDS …] [PRIVATE_DEPENDS …] [TEST_DEPENDS …])
 # makes the static library sluice::<module>, checks that each public header compiles alone, and builds the module's
 # unit tests (the _test.cpp files beside the sources) into one program, <module>_test, that ctest runs as unit.<module>.
@@ -9,10 +16,9 @@ function(sluice_module)
     set(scope PUBLIC)
     target_sources(${target} PRIVATE ${M_SOURCES})
     target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:sluice_build_flags> ${M_PRIVATE_DEPENDS})
+    # core goes without: the header includes Asio, whose symbols live one layer above.
     if(NOT M_NAME STREQUAL "core")
-      target_precompile_headers(${target} REUSE_FROM sluice_core)
-    else()
-      target_precompile_headers(${target} PRIVATE ${PROJECT_SOURCE_DIR}/cmake/pch.hpp)
+      target_precompile_headers(${target} REUSE_FROM sluice_pch)
     endif()
   else()
     add_library(${target} INTERFACE)
