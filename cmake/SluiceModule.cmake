@@ -5,19 +5,20 @@ target_link_libraries(sluice_pch PRIVATE sluice_build_flags fmt::fmt Boost::head
 target_compile_features(sluice_pch PRIVATE cxx_std_23)
 target_precompile_headers(sluice_pch PRIVATE ${PROJECT_SOURCE_DIR}/cmake/pch.hpp)
 
-# sluice_module(NAME <module> [SOURCES …] [HEADERS …] [TESTS …] [DEPENDS …] [PRIVATE_DEPENDS …] [TEST_DEPENDS …])
+# sluice_module(NAME <module> [PLAIN] [SOURCES …] [HEADERS …] [TESTS …] [DEPENDS …] [PRIVATE_DEPENDS …] [TEST_DEPENDS …])
 # makes the static library sluice::<module>, checks that each public header compiles alone, and builds the module's
 # unit tests (the _test.cpp files beside the sources) into one program, <module>_test, that ctest runs as unit.<module>.
+# PLAIN: a module below runtime, which must not need Asio.
 function(sluice_module)
-  cmake_parse_arguments(M "" "NAME" "SOURCES;HEADERS;TESTS;DEPENDS;PRIVATE_DEPENDS;TEST_DEPENDS" ${ARGN})
+  cmake_parse_arguments(M "PLAIN" "NAME" "SOURCES;HEADERS;TESTS;DEPENDS;PRIVATE_DEPENDS;TEST_DEPENDS" ${ARGN})
   set(target sluice_${M_NAME})
   if(M_SOURCES)
     add_library(${target} STATIC)
     set(scope PUBLIC)
     target_sources(${target} PRIVATE ${M_SOURCES})
     target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:sluice_build_flags> ${M_PRIVATE_DEPENDS})
-    # core goes without: the header includes Asio, whose symbols live one layer above.
-    if(NOT M_NAME STREQUAL "core")
+    # Every user of the precompiled header needs Asio's symbols, which belong to the layer above.
+    if(NOT M_PLAIN)
       target_precompile_headers(${target} REUSE_FROM sluice_pch)
     endif()
   else()

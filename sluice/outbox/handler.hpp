@@ -1,6 +1,7 @@
 // What consumes a subscription: three kinds of handlers with an outcome per message.
 //
-//     outbox::TransactionalHandler handler = [](db::UnitOfWork& unit, const outbox::Message& m) -> db::Task<outbox::Outcome> {
+//     outbox::TransactionalHandler handler = [](db::UnitOfWork& unit, const outbox::Message& m) ->
+//     db::Task<outbox::Outcome> {
 //         co_await unit.execute("update …");            // commits together with the cursor: exactly once
 //         co_return outbox::Outcome::ok();
 //     };
@@ -44,14 +45,14 @@ private:
     std::optional<std::chrono::milliseconds> after_;
 };
 
-/// Consecutive messages of one subscription. By lane: of one lane, `after`/`up_to` are its sequences. Merged: of all lanes
-/// in ledger order, `lane` is 0 and `after`/`up_to` are positions.
+/// Consecutive messages of one subscription. By lane: of one lane, `after`/`up_to` are its sequences. Merged: of all
+/// lanes in ledger order, `lane` is 0 and `after`/`up_to` are positions.
 struct Batch {
     std::string queue;
     std::string subscription;
     core::LaneId lane;
-    std::int64_t after = 0;   ///< what the cursor stands at; the messages follow it
-    std::int64_t up_to = 0;   ///< where the cursor stands once this batch commits
+    std::int64_t after = 0;    ///< what the cursor stands at; the messages follow it
+    std::int64_t up_to = 0;    ///< where the cursor stands once this batch commits
     core::Epoch ledger_epoch;  ///< the highest of the messages' ledger epochs
     std::vector<Message> messages;
 };
@@ -59,12 +60,12 @@ struct Batch {
 /// One message; runs in the unit that also advances the cursor.
 using TransactionalHandler = std::function<db::Task<Outcome>(db::UnitOfWork&, const Message&)>;
 
-/// A whole batch in one unit. Returning means every message is done; an exception undoes the unit and the batch is tried
-/// again in halves until the message at fault is alone.
+/// A whole batch in one unit. Returning means every message is done; an exception undoes the unit and the batch is
+/// tried again in halves until the message at fault is alone.
 using BatchHandler = std::function<db::Task<void>(db::UnitOfWork&, const Batch&)>;
 
-/// A batch outside any transaction, at least once, fenced by the lease's epoch. Settle every message by its index; what is
-/// left unsettled when the handler returns or throws is retried.
+/// A batch outside any transaction, at least once, fenced by the lease's epoch. Settle every message by its index; what
+/// is left unsettled when the handler returns or throws is retried.
 class LeasedBatch {
 public:
     virtual ~LeasedBatch() = default;

@@ -1,5 +1,5 @@
-// The outbox of one database: numbers what was committed, delivers it in order, keeps cursors, retries, dead letters and
-// retention. One runtime per data source; a tenant's file has its own.
+// The outbox of one database: numbers what was committed, delivers it in order, keeps cursors, retries, dead letters
+// and retention. One runtime per data source; a tenant's file has its own.
 //
 //     auto handle = co_await outbox::Outbox::builder(database, shard, log, metrics)
 //                       .profile(runtime::Profile::low_latency())
@@ -34,13 +34,6 @@ namespace sluice::outbox {
 /// The tables of the outbox, for migrate::Runner. `start` checks that they were applied.
 [[nodiscard]] std::vector<migrate::Migration> migrations();
 
-/// How a subscription sees several lanes: each lane on its own, or all lanes of one or more queues merged in ledger order
-/// (tick, then id), handled by one owner.
-enum class Order : std::uint8_t { by_lane, merged };
-
-/// Where a subscription that is new in this database begins.
-enum class From : std::uint8_t { start, now };
-
 /// A reading position of one subscription and lane.
 struct CursorStatus {
     std::string subscription;
@@ -57,8 +50,8 @@ public:
     virtual ~Outbox() = default;
 
     /// `shard`: where its workers live. Nothing touches the database before `start`.
-    [[nodiscard]] static Builder builder(std::shared_ptr<db::DataSource> source, runtime::Shard& shard, core::Logger log,
-                                         core::Metrics& metrics);
+    [[nodiscard]] static Builder builder(std::shared_ptr<db::DataSource> source, runtime::Shard& shard,
+                                         core::Logger log, core::Metrics& metrics);
 
     [[nodiscard]] virtual DeadLetters& dead_letters() noexcept = 0;
     /// Cursors and heads as this process knows them; no query.
@@ -67,7 +60,8 @@ public:
     virtual db::Task<bool> drained(std::chrono::milliseconds limit) = 0;
     /// The messages kept with `after` < position <= `up_to`, in ledger order, at most `limit`. For rebuilds. Throws
     /// outbox::Error `gone` naming the oldest position kept when the range begins before it.
-    virtual db::Task<std::vector<Message>> read_log(core::Position after, core::Position up_to, std::uint32_t limit) = 0;
+    virtual db::Task<std::vector<Message>> read_log(core::Position after, core::Position up_to,
+                                                    std::uint32_t limit) = 0;
     /// The newest position that is durable.
     [[nodiscard]] virtual core::Position head() const noexcept = 0;
     /// The oldest position kept; 1 when nothing was ever removed.
@@ -75,8 +69,8 @@ public:
     /// The ledger epoch in force.
     [[nodiscard]] virtual core::Epoch ledger_epoch() const noexcept = 0;
 
-    /// Batches in hand finish, or are handed back at the deadline; then all workers are joined. Idempotent. Must be awaited
-    /// before destruction.
+    /// Batches in hand finish, or are handed back at the deadline; then all workers are joined. Idempotent. Must be
+    /// awaited before destruction.
     virtual db::Task<void> stop(std::chrono::milliseconds deadline) = 0;
 };
 

@@ -1,8 +1,8 @@
 // A typed queue binds name, lanes, key and codec: publishing the wrong type does not compile.
 //
 //     using StockEvent = std::variant<StockReceived, OrderPlaced>;              // described structs
-//     const outbox::Queue<StockEvent> stock("stock", outbox::lanes(16), [](const StockEvent& e) { return article_of(e); });
-//     stock.publish(unit, OrderPlaced{…});                                       // written right before COMMIT
+//     const outbox::Queue<StockEvent> stock("stock", outbox::lanes(16), [](const StockEvent& e) { return article_of(e);
+//     }); stock.publish(unit, OrderPlaced{…});                                       // written right before COMMIT
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,9 @@ namespace sluice::outbox {
 struct Lanes {
     std::uint16_t count = 16;
 };
-[[nodiscard]] constexpr Lanes lanes(std::uint16_t count) { return Lanes{count}; }
+[[nodiscard]] constexpr Lanes lanes(std::uint16_t count) {
+    return Lanes{count};
+}
 
 /// What a producer gives; limits are checked at once: queue 1–255 of [A-Za-z0-9._-], type 1–255 printable ASCII, key at
 /// most 512 bytes of UTF-8, payload at most the configured 1 MiB.
@@ -47,8 +49,9 @@ private:
     std::shared_ptr<std::int64_t> id_;  // shared with the unit's publish buffer until it is flushed
 };
 
-/// Buffers `message` in `unit`; it is written right before COMMIT and taken back with the savepoint it was published in.
-/// Throws outbox::Error `bad_message` naming the field, its place and the limit; then nothing of the unit was harmed.
+/// Buffers `message` in `unit`; it is written right before COMMIT and taken back with the savepoint it was published
+/// in. Throws outbox::Error `bad_message` naming the field, its place and the limit; then nothing of the unit was
+/// harmed.
 Published publish(db::UnitOfWork& unit, Outgoing message);
 
 /// Thread-safe once built.

@@ -28,8 +28,8 @@ struct KeyChange {
     std::string state;                ///< JSON text, with `reset`
 };
 
-/// One lane batch: batches of a (source, projection, generation, lane) chain by `after_seq` and `up_to_seq`, so a receiver
-/// sees every gap.
+/// One lane batch: batches of a (source, projection, generation, lane) chain by `after_seq` and `up_to_seq`, so a
+/// receiver sees every gap.
 struct DeltaBatch {
     std::string source;      ///< data source name
     std::string projection;  ///< its name
@@ -45,7 +45,8 @@ struct DeltaBatch {
 class DeltaSink {
 public:
     virtual ~DeltaSink() = default;
-    virtual void publish(std::shared_ptr<const DeltaBatch> batch) noexcept = 0;  // shared with every shard that shows it
+    virtual void publish(
+        std::shared_ptr<const DeltaBatch> batch) noexcept = 0;  // shared with every shard that shows it
 };
 
 }  // namespace sluice::projection

@@ -1,2 +1,2 @@
-// Asio's own sources, compiled once for the whole library (BOOST_ASIO_SEPARATE_COMPILATION).
+// The one place where Asio's own sources are compiled (BOOST_ASIO_SEPARATE_COMPILATION).
 #include <boost/asio/impl/src.hpp>

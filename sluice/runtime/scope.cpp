@@ -1,83 +1,126 @@
 #include "sluice/runtime/scope.hpp"
 
-#include <algorithm>
 #include <utility>
 #include <vector>
 
-#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/system/system_error.hpp>
 
 #include "sluice/core/assert.hpp"
 #include "sluice/core/error.hpp"
-#include "sluice/runtime/foreign.hpp"
+#include "sluice/runtime/cancellation.hpp"
 
 namespace sluice::runtime {
 namespace {
 
-struct RunningTask {
+/// One started task. Outlives the emission of its signal: `cancel` holds it too.
+struct SpawnedTask {
     std::string name;
+    std::size_t place = 0;  // in State::tasks
+    bool ended = false;
     boost::asio::cancellation_signal signal;
 };
 
-bool is_cancellation(const std::exception_ptr& error) {
-    try {
-        std::rethrow_exception(error);
-    } catch (const boost::system::system_error& e) {
-        return e.code() == boost::asio::error::operation_aborted;
-    } catch (...) {
-        return false;
-    }
-}
-
 }  // namespace
 
-struct TaskScope::State {
-    State(Shard& on, core::Logger logger) : shard(on), log(std::move(logger)) {}
-
-    void ended(const std::shared_ptr<RunningTask>& task, const std::exception_ptr& error) {
-        if (error && !is_cancellation(error)) {
-            ++failed;
-            log.error("task '{}' ended by an error: {}", task->name, core::describe(error));
-        }
-        std::erase(tasks, task);
-        if (!tasks.empty()) return;
-        for (auto& waiter : std::exchange(waiters, {}))
-            waiter(true);
-    }
+struct TaskScope::State : std::enable_shared_from_this<State> {
+    State(Shard& owner, core::Logger logger) : shard(owner), log(std::move(logger)) {}
 
     Shard& shard;
     core::Logger log;
-    std::vector<std::shared_ptr<RunningTask>> tasks;  // shared with each task's completion
-    std::vector<Answer<bool>> waiters;
+    std::vector<std::shared_ptr<SpawnedTask>> tasks;
+    std::vector<Message> joiners;
     std::size_t failed = 0;
     bool cancelled = false;
+
+    std::shared_ptr<SpawnedTask> add(std::string name) {
+        auto task = std::make_shared<SpawnedTask>();
+        task->name = std::move(name);
+        task->place = tasks.size();
+        tasks.push_back(task);
+        return task;
+    }
+
+    void start(const std::shared_ptr<SpawnedTask>& spawned, Task<void> task);
+
+    void end(SpawnedTask& task, const std::exception_ptr& error) {
+        task.ended = true;
+        tasks.back()->place = task.place;
+        const auto removed =
+            std::exchange(tasks[task.place], tasks.back());  // keeps `task` to the end of this function
+        tasks.pop_back();
+        if (error && !is_cancellation(error)) {
+            ++failed;
+            log.error("task {} failed: {}", task.name, core::describe(error));
+        }
+        if (tasks.empty() && !joiners.empty()) shard.post([self = shared_from_this()] { self->release_joiners(); });
+    }
+
+    void release_joiners() {
+        if (!tasks.empty()) return;  // spawned again meanwhile; the last to end releases them
+        for (Message& joiner : std::exchange(joiners, {}))
+            joiner();
+    }
 };
+
+namespace {
+
+/// What co_spawn calls at the end. It names its slot itself instead of being bound to one: a bound handler's
+/// cancellation is dispatched with a pointer into the signal, which may be gone by then.
+template <class State>
+class OnTaskEnd {
+public:
+    using cancellation_slot_type = boost::asio::cancellation_slot;
+
+    OnTaskEnd(std::shared_ptr<State> state, std::shared_ptr<SpawnedTask> task)
+        : state_(std::move(state)), task_(std::move(task)) {}
+
+    [[nodiscard]] cancellation_slot_type get_cancellation_slot() const noexcept { return task_->signal.slot(); }
+    void operator()(const std::exception_ptr& error) { state_->end(*task_, error); }
+
+private:
+    std::shared_ptr<State> state_;       // shared with the scope, which may be gone when nobody joins a finished task
+    std::shared_ptr<SpawnedTask> task_;  // shared with State::tasks
+};
+
+}  // namespace
+
+void TaskScope::State::start(const std::shared_ptr<SpawnedTask>& spawned, Task<void> task) {
+    if (cancelled) {
+        const Task<void> dropped = std::move(task);
+    } else {
+        boost::asio::co_spawn(shard.executor(), std::move(task), OnTaskEnd<State>(shared_from_this(), spawned));
+        return;
+    }
+    end(*spawned, nullptr);
+}
 
 TaskScope::TaskScope(Shard& shard, core::Logger log) : state_(std::make_shared<State>(shard, std::move(log))) {}
 
 TaskScope::~TaskScope() {
-    SLUICE_ASSERT(state_->tasks.empty(), "scope destroyed with {} tasks, the first is '{}'", state_->tasks.size(),
-                  state_->tasks.front()->name);
+    SLUICE_ASSERT(state_->tasks.empty(), "a scope is destroyed with {} tasks, among them {}; cancel and join it first",
+                  state_->tasks.size(), state_->tasks.front()->name);
 }
 
 void TaskScope::spawn(std::string name, Task<void> task) {
+    SLUICE_ASSERT(state_->shard.accessible(), "task {} is spawned from another thread than shard {}'s", name,
+                  state_->shard.index());
     if (state_->cancelled) return;
-    auto running = std::make_shared<RunningTask>();
-    running->name = std::move(name);
-    state_->tasks.push_back(running);
-    const auto slot = running->signal.slot();
-    auto on_end = [state = state_, running](std::exception_ptr error) { state->ended(running, error); };
-    boost::asio::co_spawn(state_->shard.executor(), std::move(task),
-                          boost::asio::bind_cancellation_slot(slot, std::move(on_end)));
+    auto spawned = state_->add(std::move(name));
+    state_->shard.post([state = state_, spawned = std::move(spawned), task = std::move(task)]() mutable {
+        state->start(spawned, std::move(task));
+    });
 }
 
 void TaskScope::cancel() {
-    state_->cancelled = true;
-    const auto tasks = state_->tasks;  // a signal may end a task at once
-    for (const auto& task : tasks)
-        task->signal.emit(boost::asio::cancellation_type::terminal);
+    SLUICE_ASSERT(state_->shard.accessible(), "a scope of shard {} is cancelled from another thread",
+                  state_->shard.index());
+    if (std::exchange(state_->cancelled, true)) return;
+    const auto state = state_;
+    const auto tasks = state->tasks;  // a task may end while another is asked
+    for (const auto& task : tasks) {
+        if (!task->ended) task->signal.emit(boost::asio::cancellation_type::terminal);
+    }
 }
 
 bool TaskScope::cancelled() const noexcept {
@@ -86,10 +129,12 @@ bool TaskScope::cancelled() const noexcept {
 
 Task<void> TaskScope::join() {
     const auto state = state_;
-    while (!state->tasks.empty()) {
-        auto wait = [&state](Answer<bool> answer) { state->waiters.push_back(std::move(answer)); };
-        co_await await_foreign<bool>(wait);
-    }
+    SLUICE_ASSERT(state->shard.is_current(), "a scope of shard {} is joined elsewhere", state->shard.index());
+    if (state->tasks.empty()) co_return;
+    State* const waited_for = state.get();
+    auto initiate = [waited_for](auto handler) { waited_for->joiners.emplace_back(std::move(handler)); };
+    co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<Executor>&, void()>(std::move(initiate),
+                                                                                                use_task);
 }
 
 std::size_t TaskScope::running() const noexcept {

@@ -1,6 +1,7 @@
 #include "sluice/runtime/shard.hpp"
 
-#include <algorithm>
+#include <pthread.h>
+
 #include <atomic>
 #include <mutex>
 #include <thread>
@@ -14,92 +15,164 @@
 namespace sluice::runtime {
 namespace {
 
-constexpr int kPollsPerTurn = 256;
+constexpr std::size_t kPollsPerTurn = 256;
 
 thread_local Shard* current_shard = nullptr;
 
-/// Names the shard that runs on this thread for as long as it lives; nests.
-class Entered {
+/// Marks a shard as the one that runs on this thread.
+class RunningHere {
 public:
-    explicit Entered(Shard* shard) : before_(std::exchange(current_shard, shard)) {}
-    ~Entered() { current_shard = before_; }
-    Entered(const Entered&) = delete;
-    Entered& operator=(const Entered&) = delete;
+    RunningHere(Shard* shard, std::atomic<bool>& running)
+        : outer_(std::exchange(current_shard, shard)), running_(running) {
+        const bool was_running = running_.exchange(true);
+        SLUICE_ASSERT(!was_running, "shard {} is run twice at once", shard->index());
+    }
+    ~RunningHere() {
+        running_.store(false);
+        current_shard = outer_;
+    }
+    RunningHere(const RunningHere&) = delete;
+    RunningHere& operator=(const RunningHere&) = delete;
 
 private:
-    Shard* before_;
+    Shard* outer_;
+    std::atomic<bool>& running_;
+};
+
+/// Lets its owner drop pending handlers while the context is still there for what they drop to refer to.
+class Context : public boost::asio::io_context {
+public:
+    Context() : io_context(1) {}
+    ~Context() { shutdown(); }
+    void drop_handlers() { shutdown(); }
+};
+
+struct Flusher {
+    Shard::FlusherId id = 0;
+    std::function<void()> flush;  // empty: removed during the round in progress
 };
 
 }  // namespace
 
 struct Shard::State {
     State(std::uint32_t shard_index, const core::Clock& shard_clock, std::size_t limit)
-        : index(shard_index), clock(shard_clock), inbox_limit(limit), io(1), guard(io.get_executor()) {}
-
-    struct Letter {
-        Message message;
-        bool counted = false;
-    };
-    struct Flusher {
-        FlusherId id = 0;
-        std::function<void()> flush;
-    };
-
-    void put(Letter letter, std::unique_lock<std::mutex> lock) {
-        inbox.push_back(std::move(letter));
-        const bool wake = !std::exchange(wake_pending, true);
-        lock.unlock();
-        if (wake) boost::asio::post(io, [this] { drain(); });
-    }
-
-    void drain() {
-        std::vector<Letter> letters;
-        {
-            const std::scoped_lock lock(mutex);
-            letters.swap(inbox);
-            wake_pending = false;
-            counted = 0;
-        }
-        for (Letter& letter : letters)
-            letter.message();
-    }
-
-    void flush() {
-        // By index: a flusher may add another.
-        for (std::size_t i = 0; i < flushers.size(); ++i) {
-            if (flushers[i].flush) flushers[i].flush();
-        }
-        if (std::exchange(has_holes, false)) std::erase_if(flushers, [](const Flusher& f) { return !f.flush; });
-    }
+        : index(shard_index), clock(shard_clock), inbox_limit(limit) {}
 
     const std::uint32_t index;
     const core::Clock& clock;
     const std::size_t inbox_limit;
+
     std::mutex mutex;
-    std::vector<Letter> inbox;
-    std::size_t counted = 0;
-    bool wake_pending = false;
+    std::vector<Message> inbox;  // guarded by mutex, like the next two
+    std::size_t limited = 0;     // messages of try_post among them
+    bool wake_pending = false;   // a drain is posted, or ran in this turn
+
+    Context context;  // destroyed before the inbox, to which what it drops may post
+    boost::asio::executor_work_guard<Executor> work{context.get_executor()};
+
+    std::vector<Message> batch;  // being run; keeps its capacity
+    std::size_t messages_run = 0;
+    std::size_t wakes = 0;  // handlers that were drains, not work
+    bool drained_this_turn = false;
+
     std::vector<Flusher> flushers;
-    FlusherId next_flusher = 1;
-    bool has_holes = false;
+    FlusherId last_flusher = 0;
+    bool flushing = false;
+
+    std::atomic<bool> running{false};
     std::atomic<bool> stopping{false};
-    boost::asio::io_context io;
-    boost::asio::executor_work_guard<Executor> guard;
+
+    /// Answers whether the caller has to post a drain.
+    bool push(Message message) {
+        inbox.push_back(std::move(message));
+        return !std::exchange(wake_pending, true);
+    }
+    void post_drain() {
+        boost::asio::post(context, [this] { drain(); });
+    }
+
+    // noexcept: nobody could handle an exception, and the messages behind it would be lost.
+    void drain() noexcept {
+        {
+            const std::scoped_lock lock(mutex);
+            batch.swap(inbox);
+            limited = 0;
+        }
+        drained_this_turn = true;
+        ++wakes;
+        for (Message& waiting : batch) {
+            Message message = std::move(waiting);
+            message();
+        }
+        messages_run += batch.size();
+        batch.clear();
+    }
+
+    // Until here `wake_pending` stayed set, so that a turn drains at most once.
+    void end_turn() {
+        if (std::exchange(drained_this_turn, false)) {
+            bool more = false;
+            {
+                const std::scoped_lock lock(mutex);
+                more = wake_pending = !inbox.empty();
+            }
+            if (more) post_drain();
+        }
+        flush();
+    }
+
+    void flush() {
+        flushing = true;
+        for (std::size_t i = 0; i < flushers.size(); ++i) {
+            if (!flushers[i].flush) continue;
+            const auto running_flush = flushers[i].flush;  // it may remove itself or add others
+            running_flush();
+        }
+        flushing = false;
+        std::erase_if(flushers, [](const Flusher& flusher) { return !flusher.flush; });
+    }
+
+    std::size_t poll_rest_of_turn() {
+        std::size_t ran = 0;
+        while (ran < kPollsPerTurn && context.poll_one() == 1)
+            ++ran;
+        return ran;
+    }
+
+    bool inbox_empty() {
+        const std::scoped_lock lock(mutex);
+        return inbox.empty();
+    }
 };
 
 Shard::Shard(std::uint32_t index, const core::Clock& clock, std::size_t inbox_limit)
     : state_(std::make_unique<State>(index, clock, inbox_limit)) {}
 
-Shard::~Shard() = default;
+Shard::~Shard() {
+    SLUICE_ASSERT(!state_->running.load(), "shard {} is destroyed while it runs; stop it and join its thread", index());
+    while (discard_pending()) {
+    }
+}
+
+/// Destroys what waits. Answers whether there were messages: their destruction may have posted more, here or elsewhere.
+bool Shard::discard_pending() {
+    state_->context.drop_handlers();
+    std::vector<Message> dropped;
+    {
+        const std::scoped_lock lock(state_->mutex);
+        dropped.swap(state_->inbox);
+    }
+    return !dropped.empty();
+}
 
 std::uint32_t Shard::index() const noexcept {
     return state_->index;
 }
 boost::asio::io_context& Shard::context() noexcept {
-    return state_->io;
+    return state_->context;
 }
 Executor Shard::executor() noexcept {
-    return state_->io.get_executor();
+    return state_->context.get_executor();
 }
 const core::Clock& Shard::clock() const noexcept {
     return state_->clock;
@@ -107,59 +180,78 @@ const core::Clock& Shard::clock() const noexcept {
 Shard* Shard::current() noexcept {
     return current_shard;
 }
+bool Shard::accessible() const noexcept {
+    return is_current() || !state_->running.load(std::memory_order_relaxed);
+}
 
 void Shard::post(Message message) {
-    std::unique_lock lock(state_->mutex);
-    state_->put({std::move(message), false}, std::move(lock));
+    bool wake = false;
+    {
+        const std::scoped_lock lock(state_->mutex);
+        wake = state_->push(std::move(message));
+    }
+    if (wake) state_->post_drain();
 }
 
 bool Shard::try_post(Message& message) {
-    std::unique_lock lock(state_->mutex);
-    if (state_->counted >= state_->inbox_limit) return false;
-    ++state_->counted;
-    state_->put({std::move(message), true}, std::move(lock));
+    bool wake = false;
+    {
+        const std::scoped_lock lock(state_->mutex);
+        if (state_->limited >= state_->inbox_limit) return false;
+        ++state_->limited;
+        wake = state_->push(std::move(message));
+    }
+    if (wake) state_->post_drain();
     return true;
 }
 
 Shard::FlusherId Shard::add_flusher(std::function<void()> flush) {
-    const FlusherId id = state_->next_flusher++;
+    SLUICE_ASSERT(accessible(), "a flusher of shard {} is added from another thread", index());
+    SLUICE_ASSERT(flush != nullptr, "shard {} got a flusher that does nothing", index());
+    const FlusherId id = ++state_->last_flusher;
     state_->flushers.push_back({id, std::move(flush)});
     return id;
 }
 
 void Shard::remove_flusher(FlusherId id) {
-    const auto found = std::ranges::find(state_->flushers, id, &State::Flusher::id);
-    if (found == state_->flushers.end()) return;
-    found->flush = nullptr;  // compacted after the walk that may be in progress
-    state_->has_holes = true;
-}
-
-void Shard::run() {
-    const Entered entered(this);
-    while (!state_->stopping.load(std::memory_order_relaxed)) {
-        state_->io.run_one();
-        for (int i = 0; i < kPollsPerTurn && state_->io.poll_one() > 0; ++i) {
-        }
-        state_->flush();
+    SLUICE_ASSERT(accessible(), "a flusher of shard {} is removed from another thread", index());
+    auto& flushers = state_->flushers;
+    for (std::size_t i = 0; i < flushers.size(); ++i) {
+        if (flushers[i].id != id) continue;
+        flushers[i].flush = nullptr;
+        if (!state_->flushing) flushers.erase(flushers.begin() + static_cast<std::ptrdiff_t>(i));
+        return;
     }
 }
 
+void Shard::run() {
+    const RunningHere here(this, state_->running);
+    while (!state_->stopping.load()) {
+        state_->context.run_one();
+        state_->poll_rest_of_turn();
+        state_->end_turn();
+    }
+    state_->stopping.store(false);
+}
+
 std::size_t Shard::run_ready() {
-    const Entered entered(this);
+    const RunningHere here(this, state_->running);
     std::size_t total = 0;
     std::size_t ran = 0;
     do {
-        ran = 0;
-        while (ran < kPollsPerTurn && state_->io.poll_one() > 0)
-            ++ran;
-        state_->flush();
+        state_->messages_run = 0;
+        state_->wakes = 0;
+        const std::size_t handlers = state_->poll_rest_of_turn();
+        ran = handlers - state_->wakes + state_->messages_run;
         total += ran;
-    } while (ran > 0);
+        state_->end_turn();
+    } while (ran > 0 || !state_->inbox_empty());
     return total;
 }
 
 void Shard::stop() {
-    boost::asio::post(state_->io, [state = state_.get()] { state->stopping.store(true, std::memory_order_relaxed); });
+    state_->stopping.store(true);
+    boost::asio::post(state_->context, [] {});  // ends the wait in run_one
 }
 
 struct ShardGroup::State {
@@ -168,26 +260,39 @@ struct ShardGroup::State {
 };
 
 ShardGroup::ShardGroup(std::uint32_t count, const core::Clock& clock) : state_(std::make_unique<State>()) {
-    SLUICE_ASSERT(count >= 1, "a group needs a shard");
+    SLUICE_ASSERT(count >= 1, "a group of {} shards", count);
     for (std::uint32_t i = 0; i < count; ++i)
         state_->shards.push_back(std::make_unique<Shard>(i, clock));
 }
 
 ShardGroup::~ShardGroup() {
     stop();
+    // What waits on one shard may hold coroutines of another, so all are emptied before the first is destroyed.
+    bool dropped = true;
+    while (dropped) {
+        dropped = false;
+        for (const auto& shard : state_->shards)
+            dropped = shard->discard_pending() || dropped;
+    }
 }
 
 void ShardGroup::start() {
-    SLUICE_ASSERT(state_->threads.empty(), "the shards run already");
-    for (auto& shard : state_->shards)
-        state_->threads.emplace_back([target = shard.get()] { target->run(); });
+    SLUICE_ASSERT(state_->threads.empty(), "a group of {} shards is started twice", size());
+    for (const auto& shard : state_->shards) {
+        state_->threads.emplace_back([running = shard.get()] {
+            pthread_setname_np(pthread_self(), fmt::format("shard-{}", running->index()).c_str());
+            running->run();
+        });
+    }
 }
 
 void ShardGroup::stop() {
+    for (const auto& shard : state_->shards)
+        SLUICE_ASSERT(!shard->is_current(), "shard {} tries to join itself", shard->index());
     if (state_->threads.empty()) return;
-    for (auto& shard : state_->shards)
+    for (const auto& shard : state_->shards)
         shard->stop();
-    for (auto& thread : state_->threads)
+    for (std::thread& thread : state_->threads)
         thread.join();
     state_->threads.clear();
 }
@@ -195,9 +300,12 @@ void ShardGroup::stop() {
 std::uint32_t ShardGroup::size() const noexcept {
     return static_cast<std::uint32_t>(state_->shards.size());
 }
+
 Shard& ShardGroup::at(std::uint32_t index) noexcept {
+    SLUICE_ASSERT(index < size(), "shard {} of {}", index, size());
     return *state_->shards[index];
 }
+
 Shard& ShardGroup::home_of(std::uint64_t hash) noexcept {
     return *state_->shards[hash % state_->shards.size()];
 }

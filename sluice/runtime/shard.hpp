@@ -37,10 +37,13 @@ public:
     /// The shard whose loop runs on this thread, or null.
     [[nodiscard]] static Shard* current() noexcept;
     [[nodiscard]] bool is_current() const noexcept { return current() == this; }
+    /// Whether the caller may touch what belongs to this shard: it runs on it, or the loop does not run.
+    [[nodiscard]] bool accessible() const noexcept;
 
     /// Runs `message` on this shard in a later step of its loop, in order of posting per sender. Any thread. Wakes the
     /// loop at most once per turn however many are posted. Never refuses: for completions and control, which are
-    /// bounded by what was started.
+    /// bounded by what was started. An exception that leaves `message` ends the process; what still waits when the
+    /// shard is destroyed is destroyed unrun.
     void post(Message message);
     /// As `post`, but answers false and leaves `message` untouched when `inbox_limit` such messages wait already.
     [[nodiscard]] bool try_post(Message& message);
@@ -54,10 +57,14 @@ public:
     void run();
     /// Runs turns until nothing is ready, without waiting. Returns the handlers run. For tests.
     std::size_t run_ready();
-    /// Makes `run` return after the turn in progress. Any thread.
+    /// Makes `run` return after the turn in progress; called before, it makes the next `run` return at once. Any
+    /// thread.
     void stop();
 
 private:
+    friend class ShardGroup;
+    bool discard_pending();
+
     struct State;
     std::unique_ptr<State> state_;
 };

@@ -45,6 +45,7 @@ bool RequestParser::done() const {
 }
 
 std::optional<std::uint64_t> RequestParser::declared_length() const {
+    if (!state_->parser.is_header_done()) return std::nullopt;
     const auto length = state_->parser.content_length();
     if (!length) return std::nullopt;
     return *length;
