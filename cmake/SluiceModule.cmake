@@ -1,15 +1,16 @@
-# sluice_module(NAME <module> [SOURCES …] [HEADERS …] [TESTS …] [DEPENDS …] [PRIVATE_DEPENDS …] [TEST_DEPENDS …])
+# sluice_module(NAME <module> [PLAIN] [SOURCES …] [HEADERS …] [TESTS …] [DEPENDS …] [PRIVATE_DEPENDS …] [TEST_DEPENDS …])
 # makes the static library sluice::<module>, checks that each public header compiles alone, and builds the module's
 # unit tests (the _test.cpp files beside the sources) into one program, <module>_test, that ctest runs as unit.<module>.
+# PLAIN: a module below runtime, which must not need Asio.
 function(sluice_module)
-  cmake_parse_arguments(M "" "NAME" "SOURCES;HEADERS;TESTS;DEPENDS;PRIVATE_DEPENDS;TEST_DEPENDS" ${ARGN})
+  cmake_parse_arguments(M "PLAIN" "NAME" "SOURCES;HEADERS;TESTS;DEPENDS;PRIVATE_DEPENDS;TEST_DEPENDS" ${ARGN})
   set(target sluice_${M_NAME})
   if(M_SOURCES)
     add_library(${target} STATIC)
     set(scope PUBLIC)
     target_sources(${target} PRIVATE ${M_SOURCES})
     target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:sluice_build_flags> ${M_PRIVATE_DEPENDS})
-    if(NOT M_NAME STREQUAL "core")  # with Asio in its objects, core would need the symbols of the layer above
+    if(NOT M_PLAIN)  # with Asio in its objects, a module below runtime would need the symbols of the layer above
       target_precompile_headers(${target} REUSE_FROM sluice_pch)
     endif()
   else()

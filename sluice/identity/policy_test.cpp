@@ -5,7 +5,7 @@
 namespace sluice::identity {
 namespace {
 
-struct PolicyTest : testing::Test {
+struct PolicyTest : ::testing::Test {
     tenant::TenantId shop_a = tenant::TenantId::parse("shop_a").value();
     tenant::TenantId shop_b = tenant::TenantId::parse("shop_b").value();
     std::shared_ptr<const Identity> visitor = Identity::anonymous(shop_a);
