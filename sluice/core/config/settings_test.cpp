@@ -95,6 +95,11 @@ TEST_F(ConfigSettings, unknown_keys_name_their_place_and_the_nearest_key) {
     EXPECT_EQ(first_problem(), "none");
 }
 
+TEST_F(ConfigSettings, variables_of_test_programs_are_no_configuration) {
+    sources.environment = {{"SLUICE_TEST_SCALE", "small"}, {"SLUICE_MUTANT", "none"}};
+    EXPECT_EQ(first_problem(), "none");
+}
+
 TEST_F(ConfigSettings, bad_values_say_what_was_expected_and_all_are_listed) {
     sources.file_text =
         "shards = 65\nquiet = \"yes\"\n[http]\nport = \"80\"\nidle_time = 30\nbody_limit = true\n[log]\nformat = "
