@@ -1,11 +1,12 @@
 #include "sluice/db/internal/text_codec.hpp"
 
 #include <cstring>
+#include <limits>
 
-#include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
-#include <boost/json/value.hpp>
 #include <fmt/format.h>
+
+#include "sluice/core/json.hpp"
+#include "sluice/core/utf8.hpp"
 
 namespace sluice::db::internal {
 namespace {
@@ -123,33 +124,18 @@ std::optional<std::chrono::minutes> read_zone(FieldReader& reader) {
     return std::chrono::minutes{sign * (*hours * 60 + *minutes)};
 }
 
-/// Length of the well-formed sequence at the front of `text`, or 0. Table 3-7 of the Unicode standard.
-std::size_t sequence_length(std::string_view text) noexcept {
-    const auto at = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-    const auto within = [&](std::size_t i, unsigned low, unsigned high) {
-        return i < text.size() && at(i) >= low && at(i) <= high;
-    };
-    const unsigned lead = at(0);
-    if (lead < 0x80) return 1;
-    if (lead >= 0xC2 && lead <= 0xDF) return within(1, 0x80, 0xBF) ? 2 : 0;
-    if (lead >= 0xE0 && lead <= 0xEF) {
-        const unsigned low = lead == 0xE0 ? 0xA0 : 0x80;
-        const unsigned high = lead == 0xED ? 0x9F : 0xBF;
-        return within(1, low, high) && within(2, 0x80, 0xBF) ? 3 : 0;
-    }
-    if (lead >= 0xF0 && lead <= 0xF4) {
-        const unsigned low = lead == 0xF0 ? 0x90 : 0x80;
-        const unsigned high = lead == 0xF4 ? 0x8F : 0xBF;
-        return within(1, low, high) && within(2, 0x80, 0xBF) && within(3, 0x80, 0xBF) ? 4 : 0;
-    }
-    return 0;
+/// A column's text was bounded when it was stored.
+constexpr core::json::Limits array_limits() {
+    core::json::Limits limits;
+    limits.bytes = std::numeric_limits<std::uint32_t>::max();
+    return limits;
 }
 
-std::optional<boost::json::array> parse_array(std::string_view text) {
-    boost::json::error_code failure;
-    boost::json::value parsed = boost::json::parse(boost::json::string_view(text.data(), text.size()), failure);
-    if (failure || !parsed.is_array()) return std::nullopt;
-    return std::move(parsed.get_array());
+template <class T>
+std::optional<T> decode_as(std::string_view text) {
+    auto decoded = core::json::decode<T>(text, array_limits());
+    if (!decoded) return std::nullopt;
+    return std::move(*decoded);
 }
 
 }  // namespace
@@ -198,54 +184,32 @@ std::optional<Uuid> parse_uuid(std::string_view text) {
     return uuid;
 }
 
-std::string encode_array(const std::vector<std::int64_t>& array) { return fmt::format("[{}]", fmt::join(array, ",")); }
+std::string encode_array(const std::vector<std::int64_t>& array) { return core::json::encode(array); }
 
-std::string encode_array(const std::vector<std::string>& array) {
-    boost::json::array encoded;
-    encoded.reserve(array.size());
-    for (const std::string& text : array) encoded.emplace_back(text);
-    return boost::json::serialize(encoded);
-}
+std::string encode_array(const std::vector<std::string>& array) { return core::json::encode(array); }
 
 std::string encode_array(const std::vector<Bytes>& array) {
-    boost::json::array encoded;
-    encoded.reserve(array.size());
-    for (const Bytes& bytes : array) encoded.emplace_back(to_hex(bytes));
-    return boost::json::serialize(encoded);
+    std::vector<std::string> texts;
+    texts.reserve(array.size());
+    for (const Bytes& bytes : array) texts.push_back(to_hex(bytes));
+    return core::json::encode(texts);
 }
 
 std::optional<std::vector<std::int64_t>> decode_integers(std::string_view text) {
-    const auto array = parse_array(text);
-    if (!array) return std::nullopt;
-    std::vector<std::int64_t> decoded;
-    decoded.reserve(array->size());
-    for (const boost::json::value& element : *array) {
-        if (!element.is_int64()) return std::nullopt;
-        decoded.push_back(element.get_int64());
-    }
-    return decoded;
+    return decode_as<std::vector<std::int64_t>>(text);
 }
 
 std::optional<std::vector<std::string>> decode_texts(std::string_view text) {
-    const auto array = parse_array(text);
-    if (!array) return std::nullopt;
-    std::vector<std::string> decoded;
-    decoded.reserve(array->size());
-    for (const boost::json::value& element : *array) {
-        if (!element.is_string()) return std::nullopt;
-        decoded.emplace_back(element.get_string());
-    }
-    return decoded;
+    return decode_as<std::vector<std::string>>(text);
 }
 
 std::optional<std::vector<Bytes>> decode_bytes_array(std::string_view text) {
-    const auto array = parse_array(text);
-    if (!array) return std::nullopt;
+    const auto texts = decode_texts(text);
+    if (!texts) return std::nullopt;
     std::vector<Bytes> decoded;
-    decoded.reserve(array->size());
-    for (const boost::json::value& element : *array) {
-        if (!element.is_string()) return std::nullopt;
-        auto bytes = from_hex(element.get_string());
+    decoded.reserve(texts->size());
+    for (const std::string& hex : *texts) {
+        auto bytes = from_hex(hex);
         if (!bytes) return std::nullopt;
         decoded.push_back(std::move(*bytes));
     }
@@ -253,13 +217,7 @@ std::optional<std::vector<Bytes>> decode_bytes_array(std::string_view text) {
 }
 
 bool is_storable_text(std::string_view text) noexcept {
-    while (!text.empty()) {
-        if (text.front() == '\0') return false;
-        const std::size_t length = sequence_length(text);
-        if (length == 0) return false;
-        text.remove_prefix(length);
-    }
-    return true;
+    return text.find('\0') == std::string_view::npos && core::is_utf8(text);
 }
 
 }  // namespace sluice::db::internal

@@ -73,6 +73,14 @@ ReaderPool::ReaderPool(const Settings& settings, Instruments instruments)
 
 ReaderPool::~ReaderPool() = default;
 
+void ReaderPool::close() {
+    {
+        const std::lock_guard lock(mutex_);
+        free_.clear();
+    }
+    readers_.clear();
+}
+
 runtime::Task<ReaderLease> ReaderPool::borrow(bool transaction, SteadyTime deadline) {
     runtime::Shard* const shard = runtime::Shard::current();
     SLUICE_ASSERT(shard != nullptr, "a reader of {} was asked for outside a shard", source_);

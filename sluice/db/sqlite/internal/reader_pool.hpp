@@ -41,6 +41,9 @@ public:
     ReaderPool(const Settings& settings, Instruments instruments);
     ~ReaderPool();
 
+    /// Joins the threads and closes the files. Nothing is lent any more.
+    void close();
+
     /// Waits in line for a reader, at most the busy timeout (`pool_exhausted`) and until `deadline` (`timeout`). On the
     /// calling shard; a cancelled wait leaves the line.
     runtime::Task<ReaderLease> borrow(bool transaction, SteadyTime deadline);

@@ -38,7 +38,7 @@ Writer::Writer(Settings settings, core::Logger log, Instruments instruments)
     : settings_(std::move(settings)),
       log_(std::move(log)),
       instruments_(std::move(instruments)),
-      engine_(engine_options(settings_)),
+      engine_(std::make_unique<Engine>(engine_options(settings_))),
       fsm_(group_limits(settings_)),
       thread_([this] { loop(); }) {
     pthread_setname_np(thread_.native_handle(), "sluice-writer");

@@ -81,7 +81,7 @@ private:
     const Settings settings_;
     core::Logger log_;
     Instruments instruments_;
-    Engine engine_;
+    std::unique_ptr<Engine> engine_;  // null once the thread has ended
     std::atomic<UnitId> next_unit_{1};
     std::atomic<std::uint32_t> waiting_{0};
     std::atomic<bool> closing_{false};

@@ -48,29 +48,29 @@ Outcome Writer::attempt(std::exception_ptr& error, Work work) {
         outcome.wrote = work();
     } catch (const std::exception&) {
         error = std::current_exception();
-        outcome.step = engine_.in_transaction() ? Step::failed : Step::gone;
+        outcome.step = engine_->in_transaction() ? Step::failed : Step::gone;
     }
     return outcome;
 }
 
 void Writer::arm_stuck_limit() {
-    engine_.set_interrupts(std::chrono::steady_clock::now() + settings_.stuck_limit, nullptr);
+    engine_->set_interrupts(std::chrono::steady_clock::now() + settings_.stuck_limit, nullptr);
 }
 
 Outcome Writer::probe() {
     std::exception_ptr ignored;
-    return attempt(ignored, [this] { return hook_ != nullptr && engine_.data_version() != seen_version_; });
+    return attempt(ignored, [this] { return hook_ != nullptr && engine_->data_version() != seen_version_; });
 }
 
 Outcome Writer::begin() {
-    engine_.set_interrupts(SteadyTime::max(), nullptr);
+    engine_->set_interrupts(SteadyTime::max(), nullptr);
     const Outcome outcome = attempt(group_error_, [this] {
-        engine_.control(Control::begin_immediate);
-        if (hook_) group_version_ = engine_.data_version();
+        engine_->control(Control::begin_immediate);
+        if (hook_) group_version_ = engine_->data_version();
         return false;
     });
     if (outcome.step == Step::ok) return outcome;
-    if (engine_.in_transaction()) roll_back();
+    if (engine_->in_transaction()) roll_back();
     log_.warn("{}: a group of units could not begin: {}", settings_.name, core::describe(group_error_));
     return outcome;
 }
@@ -84,7 +84,7 @@ Outcome Writer::start_unit(UnitId unit) {
     }
     instruments_.unit_wait.observe(std::chrono::duration<double>(session.began_at - session.asked_at).count());
     return attempt(session.answer.error, [this] {
-        engine_.control(Control::savepoint);
+        engine_->control(Control::savepoint);
         return false;
     });
 }
@@ -100,11 +100,11 @@ Outcome Writer::run_request(UnitId unit) {
         session.answer.results.reserve(session.request.statements.size());
         for (const Statement& statement : session.request.statements) {
             arm_stuck_limit();
-            session.answer.results.push_back(engine_.run(statement));
+            session.answer.results.push_back(engine_->run(statement));
         }
         if (session.request.bulk) {
             arm_stuck_limit();
-            session.answer.bulk_rows = engine_.bulk(*session.request.bulk);
+            session.answer.bulk_rows = engine_->bulk(*session.request.bulk);
         }
         return false;
     });
@@ -115,11 +115,11 @@ Outcome Writer::run_request(UnitId unit) {
 Outcome Writer::release_unit(UnitId unit) {
     UnitSession& session = *sessions_.at(unit);
     const Outcome outcome = attempt(session.answer.error, [this] {
-        if (engine_.deferred_keys_open() && !core::mutant("sqlite_deferred_keys_unchecked")) {
+        if (engine_->deferred_keys_open() && !core::mutant("sqlite_deferred_keys_unchecked")) {
             throw internal::failure(ErrorKind::constraint, settings_.name,
                                     "a deferred foreign key has no parent at the end of the unit");
         }
-        engine_.control(Control::release);
+        engine_->control(Control::release);
         return false;
     });
     if (outcome.step == Step::ok) instruments_.unit_hold.observe(seconds_since(session.began_at));
@@ -129,8 +129,8 @@ Outcome Writer::release_unit(UnitId unit) {
 
 Outcome Writer::undo_unit() {
     return attempt(group_error_, [this] {
-        engine_.control(Control::rollback_to);
-        engine_.control(Control::release);
+        engine_->control(Control::rollback_to);
+        engine_->control(Control::release);
         return false;
     });
 }
@@ -138,7 +138,7 @@ Outcome Writer::undo_unit() {
 Outcome Writer::run_hook() {
     if (!hook_) return {};
     const Outcome outcome = attempt(group_error_, [this] {
-        HookSession session(engine_, settings_.stuck_limit);
+        HookSession session(*engine_, settings_.stuck_limit);
         return hook_->before_commit(session);
     });
     if (outcome.step == Step::ok) {
@@ -150,11 +150,11 @@ Outcome Writer::run_hook() {
 }
 
 Outcome Writer::commit() {
-    engine_.set_interrupts(SteadyTime::max(), nullptr);
+    engine_->set_interrupts(SteadyTime::max(), nullptr);
     const SteadyTime began = std::chrono::steady_clock::now();
     commit_unknown_ = false;
     const Outcome outcome = attempt(group_error_, [this] {
-        engine_.control(Control::commit);
+        engine_->control(Control::commit);
         return false;
     });
     if (outcome.step == Step::ok) {
@@ -164,7 +164,7 @@ Outcome Writer::commit() {
         return outcome;
     }
     // The frames may be whole in the WAL although they could not be synchronised: a crash would bring them back.
-    commit_unknown_ = (sqlite3_extended_errcode(engine_.handle()) & 0xff) == SQLITE_IOERR;
+    commit_unknown_ = (sqlite3_extended_errcode(engine_->handle()) & 0xff) == SQLITE_IOERR;
     seen_version_ = -1;
     instruments_.groups_lost.add();
     log_.error("{}: COMMIT of {} units failed: {}", settings_.name, fsm_.released(), core::describe(group_error_));
@@ -175,7 +175,7 @@ Outcome Writer::roll_back() {
     instruments_.groups_rolled_back.add();
     std::exception_ptr error;
     const Outcome outcome = attempt(error, [this] {
-        if (engine_.in_transaction()) engine_.control(Control::rollback);
+        if (engine_->in_transaction()) engine_->control(Control::rollback);
         return false;
     });
     if (error) log_.error("{}: ROLLBACK failed: {}", settings_.name, core::describe(error));
@@ -276,7 +276,8 @@ void Writer::flush_answers() {
 }
 
 void Writer::finish() {
-    engine_.checkpoint();
+    engine_->checkpoint();
+    engine_.reset();
     std::vector<std::function<void()>> tell;
     {
         const std::lock_guard lock(control_mutex_);
