@@ -7,7 +7,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-class ConfigSettings : public testing::Test {
+class ConfigSettings : public ::testing::Test {
 protected:
     std::expected<Settings, std::vector<Problem>> resolved() { return resolve(schema, sources); }
 
