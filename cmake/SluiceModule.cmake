@@ -1,3 +1,10 @@
+# One precompiled header for all modules, made by a target without definitions of its own: g++ refuses one that was made
+# with a macro its user does not define.
+add_library(sluice_pch OBJECT ${PROJECT_SOURCE_DIR}/cmake/pch.cpp)
+target_link_libraries(sluice_pch PRIVATE sluice_build_flags fmt::fmt Boost::headers Threads::Threads)
+target_compile_features(sluice_pch PRIVATE cxx_std_23)
+target_precompile_headers(sluice_pch PRIVATE ${PROJECT_SOURCE_DIR}/cmake/pch.hpp)
+
 # sluice_module(NAME <module> [PLAIN] [SOURCES …] [HEADERS …] [TESTS …] [DEPENDS …] [PRIVATE_DEPENDS …] [TEST_DEPENDS …])
 # makes the static library sluice::<module>, checks that each public header compiles alone, and builds the module's
 # unit tests (the _test.cpp files beside the sources) into one program, <module>_test, that ctest runs as unit.<module>.
@@ -10,7 +17,8 @@ function(sluice_module)
     set(scope PUBLIC)
     target_sources(${target} PRIVATE ${M_SOURCES})
     target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:sluice_build_flags> ${M_PRIVATE_DEPENDS})
-    if(NOT M_PLAIN)  # with Asio in its objects, a module below runtime would need the symbols of the layer above
+    # Every user of the precompiled header needs Asio's symbols, which belong to the layer above.
+    if(NOT M_PLAIN)
       target_precompile_headers(${target} REUSE_FROM sluice_pch)
     endif()
   else()
@@ -18,7 +26,7 @@ function(sluice_module)
     set(scope INTERFACE)
   endif()
   add_library(sluice::${M_NAME} ALIAS ${target})
-  set_target_properties(${target} PROPERTIES EXPORT_NAME ${M_NAME})
+  set_target_properties(${target} PROPERTIES EXPORT_NAME ${M_NAME} VERIFY_INTERFACE_HEADER_SETS ON)
   target_compile_features(${target} ${scope} cxx_std_23)
   target_link_libraries(${target} ${scope} ${M_DEPENDS})
   target_sources(${target} ${scope} FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR} FILES ${M_HEADERS})
@@ -35,9 +43,3 @@ function(sluice_module)
 endfunction()
 
 enable_testing()
-
-# Owns the precompiled header that the modules above core share.
-add_library(sluice_pch OBJECT EXCLUDE_FROM_ALL ${PROJECT_SOURCE_DIR}/cmake/pch.cpp)
-target_link_libraries(sluice_pch PRIVATE sluice_build_flags Boost::headers fmt::fmt Threads::Threads)
-target_compile_features(sluice_pch PRIVATE cxx_std_23)
-target_precompile_headers(sluice_pch PRIVATE ${PROJECT_SOURCE_DIR}/cmake/pch.hpp)

@@ -28,7 +28,7 @@ else()
   target_compile_options(sluice_build_flags INTERFACE -Wno-missing-designated-field-initializers "SHELL:-Xclang -fno-pch-timestamp")
 endif()
 target_compile_definitions(sluice_build_flags INTERFACE
-  BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED BOOST_ALL_NO_LIB
+  BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED BOOST_ALL_NO_LIB BOOST_CONTAINER_NO_LIB
   $<$<BOOL:${SLUICE_MUTANTS}>:SLUICE_MUTANTS=1>)
 if(SLUICE_SANITIZE)
   target_compile_options(sluice_build_flags INTERFACE -fsanitize=${SLUICE_SANITIZE} -fno-sanitize-recover=all)

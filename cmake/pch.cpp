@@ -1,1 +1,1 @@
-// Nothing: the target that owns the precompiled header needs a source.
+// The source that the target of the precompiled header needs; see SluiceModule.cmake.

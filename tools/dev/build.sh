@@ -4,7 +4,11 @@ known_preset() { [[ $1 =~ ^(release|debug|asan|tsan|gcc|fuzz)$ ]]; }
 
 configure() {
     cache_environment
-    [[ -f build/$1/build.ninja ]] || quietly "configure-$1.log" cmake --preset "$1"
+    if [[ -f build/$1/build.ninja ]]; then
+        quietly "configure-$1.log" ninja -C "build/$1" build.ninja # only what changed since
+    else
+        quietly "configure-$1.log" cmake --preset "$1"
+    fi
 }
 
 # build PRESET [TARGET…]: everything that can be built is, also after an error.
@@ -12,7 +16,7 @@ build() {
     local preset=$1
     shift
     cache_environment
-    quietly "build-$preset.log" ninja -C "build/$preset" -k 0 ${SLUICE_JOBS:+-j "$SLUICE_JOBS"} "$@"
+    quietly "build-$preset.log" ninja -C "build/$preset" -k 0 ${DEV_JOBS:+-j "$DEV_JOBS"} "$@"
 }
 
 # Like `logged`, but shows what a compiler complained about when it fails.
@@ -22,6 +26,7 @@ quietly() {
         grep -E -A 6 'error:|^FAILED|CMake Error' "$logs/$1" | head -n 60 || tail -n 20 "$logs/$1"
     fi
     echo "failed: ${*:2} (whole log: $logs/$1)" >&2
+    [[ -z ${part_results:-} ]] || echo "$logs/$1" >"$part_results/failed-log"
     return 1
 }
 

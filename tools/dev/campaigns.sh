@@ -90,8 +90,8 @@ cmd_chaos() {
     build release all
     build_web
     ctest --test-dir build/release -N -L '^chaos$' | grep -q 'Test *#' || die "chaos: this tree has no chaos tests"
-    [[ -z $seed ]] || export SLUICE_SEED=$seed
-    SLUICE_TEST_SCALE=full SLUICE_KILLS=$kills ctest --test-dir build/release -L '^chaos$' --verbose --timeout 86400
+    [[ -z $seed ]] || export SLUICE_TEST_SEED=$seed
+    SLUICE_TEST_SCALE=full SLUICE_TEST_KILLS=$kills ctest --test-dir build/release -L '^chaos$' --verbose --timeout 86400
 }
 
 cmd_mutants() {
@@ -125,8 +125,8 @@ tidy_files() {
     local pch
     pch=$(cd build/release && ninja -t targets all | sed -n 's/^\(.*cmake_pch.hxx.pch\): .*/\1/p')
     # shellcheck disable=SC2086
-    [[ -z $pch ]] || ninja -C build/release ${SLUICE_JOBS:+-j "$SLUICE_JOBS"} $pch >/dev/null
-    printf '%s\0' "$@" | xargs -0 -n 1 -P "${SLUICE_JOBS:-2}" clang-tidy-19 --quiet -p build/release
+    [[ -z $pch ]] || ninja -C build/release ${DEV_JOBS:+-j "$DEV_JOBS"} $pch >/dev/null
+    printf '%s\0' "$@" | xargs -0 -n 1 -P "${DEV_JOBS:-2}" clang-tidy-19 --quiet -p build/release
 }
 
 cmd_tidy() {

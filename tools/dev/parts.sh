@@ -53,7 +53,7 @@ list_parts() {
     parts_table | awk '{printf "%-8s %-13s %s\n", $1, $2, $3}'
 }
 
-# A stage, a part, or one test of a part (`unit.core`).
+# A stage, a part (the first of its name, or `stage.part`), or one test of a part (`unit.core`).
 known_part() {
     parts_table | awk -v want="$1" '
         $1 == want || $2 == want || $1 "." $2 == want { found = 1 }

@@ -41,7 +41,7 @@ part_headers() {
     configure "$1" || return 1
     local target=all_verify_interface_header_sets
     has_target "$1" "$target" || { no_targets "$target" && return; }
-    checked "public headers compile alone" "headers.log" ninja -C "build/$1" -k 0 ${SLUICE_JOBS:+-j "$SLUICE_JOBS"} "$target"
+    checked "public headers compile alone" "headers.log" ninja -C "build/$1" -k 0 ${DEV_JOBS:+-j "$DEV_JOBS"} "$target"
 }
 
 part_ctest() {
@@ -50,15 +50,15 @@ part_ctest() {
     [[ -z $only_test ]] || select=(-R "^${only_test//./\\.}\$")
     [[ $only_test != unit.* ]] || target=${only_test#unit.}_test
     configure "$preset" || return 1
-    ctest --test-dir "build/$preset" "${select[@]}" --show-only=json-v1 >"$part_results/tests.json" 2>/dev/null
-    if ! grep -q '"command"' "$part_results/tests.json"; then
+    if ctest --test-dir "build/$preset" "${select[@]}" -N 2>/dev/null | grep -q '^Total Tests: 0$'; then
         [[ -z $only_test ]] || { echo "no test '$only_test' in build/$preset" && return 1; }
         no_targets "$group tests in build/$preset" && return
     fi
     if [[ $only ]]; then build "$preset" "$target" || return 1; fi
+    ctest --test-dir "build/$preset" "${select[@]}" --show-only=json-v1 >"$part_results/tests.json"
     if [[ $group == e2e || $group == integration || $group == chaos ]]; then build_web || return 1; fi
     GTEST_OUTPUT="json:$root/$part_results/" logged "$stage-$part.log" \
-        ctest --test-dir "build/$preset" "${select[@]}" --parallel "${SLUICE_JOBS:-2}" --output-on-failure \
+        ctest --test-dir "build/$preset" "${select[@]}" --parallel "${DEV_JOBS:-2}" --output-on-failure \
         --output-junit "$root/$part_results/ctest.xml" \
         --test-output-size-passed 8000000 --test-output-size-failed 8000000
 }
@@ -142,11 +142,15 @@ part_mutants() {
     python3 tools/dev/mutants.py --build build/asan --list tests/mutants.txt --results "$part_results/checks.tsv"
 }
 
-# Whether --only asks for this part; also says which test of it, if one.
+# Whether --only asks for this part; also says which test of it, if one. A part without its stage means the first such one.
 wanted() {
     only_test=""
-    [[ -z $only || $only == "$stage" || $only == "$part" || $only == "$stage.$part" ]] && return
-    [[ $only == *.* && ${only%%.*} == "$part" ]] && only_test=$only
+    [[ -z $only || $only == "$stage" || $only == "$stage.$part" ]] && return
+    if [[ $only == "$part" || $only == "$part".* ]] && [[ ! -e $results/parts.tsv ]]; then
+        [[ $only == "$part" ]] || only_test=$only
+        return 0
+    fi
+    return 1
 }
 
 run_part() {
@@ -165,7 +169,8 @@ run_part() {
 
 # A part that failed without a failed result of its own is one failure.
 check_failure() {
-    python3 tools/dev/report.py --has-failure "$stage.$part" || check failed "$stage.$part" "$logs/$stage-$part.log"
+    python3 tools/dev/report.py --has-failure "$stage.$part" && return
+    check failed "$stage.$part" "$(cat "$part_results/failed-log" 2>/dev/null || echo "$logs/$stage-$part.log")"
 }
 
 run_suite() {

@@ -9,6 +9,8 @@ _CAPTURE = re.compile(r"(?:^|[^\w)\]\s]|\s)\s*\[(?!\[)([^\[\]]*)\]\s*[({<]")
 _LOCK = re.compile(r"\bstd::(?:lock_guard|unique_lock|scoped_lock|shared_lock)\b")
 _SLEEP_THREAD = re.compile(r"\bthis_thread::sleep_\w+|\b(?:usleep|nanosleep)\s*\(|(?<![\w.>])sleep\s*\(")
 _SLEEP_TEST = re.compile(_SLEEP_THREAD.pattern + r"|\bsleep_(?:for|until)\s*\(")
+_GTEST = re.compile(r"(?<![\w:])testing::(Test|TestWithParam|TempDir|Values|ValuesIn|Combine|Range|Message|PrintToString|"
+                    r"AssertionResult|AssertionSuccess|AssertionFailure|InitGoogleTest|UnitTest)\b")
 _SLEEP_JS = re.compile(r"new Promise\(\s*\(?\s*\w*\s*\)?\s*=>\s*\{?\s*setTimeout\(|timers/promises")
 
 
@@ -92,6 +94,9 @@ def words(file):
     for match in re.finditer(r"\bdetached\b|\.detach\s*\(\s*\)", code):
         yield Finding("detached", file.path, file.line_at(match.start()), "nothing is detached: start it in a runtime::TaskScope, or join "
                                                                           "the thread")
+    for match in _GTEST.finditer(code) if file.is_test else ():
+        yield Finding("gtest-namespace", file.path, file.line_at(match.start()), f"write ::testing::{match.group(1)}: in a unity build "
+                                                                                 f"`testing` may be sluice::testing")
     for match in re.finditer(r"\bawaitable_operators\b", code):
         yield Finding("awaitable-operators", file.path, file.line_at(match.start()), "Asio's `||` and `&&` swallow exceptions; use the "
                                                                                      "task scope")

@@ -1,0 +1,106 @@
+#include "sluice/outbox/internal/lane_fsm.hpp"
+
+#include <algorithm>
+
+namespace sluice::outbox {
+
+LaneFsm::LaneFsm(LaneRules rules) : rules_(std::move(rules)), batch_(rules_.batch) {}
+
+LaneStep LaneFsm::next(core::SteadyTime now, std::size_t waiting) {
+    LaneStep step;
+    if (now < paused_until_) {
+        step.kind = LaneStep::Kind::wait;
+        step.until = paused_until_;
+        return step;
+    }
+    const bool batch_ready = waiting > 0 && now >= head_due_;
+    const std::optional<std::string> due = parked_.due(now);
+    if (due && (parked_turn_ || !batch_ready)) {
+        step.kind = LaneStep::Kind::parked;
+        step.group = *due;
+        return step;
+    }
+    parked_turn_ = true;
+    if (batch_ready) {
+        step.kind = LaneStep::Kind::batch;
+        step.careful = careful_ > 0;
+        const std::uint32_t most = step.careful ? std::min(piece_, careful_) : batch_;
+        step.count = static_cast<std::uint32_t>(std::min<std::size_t>(waiting, most));
+        return step;
+    }
+    std::optional<core::SteadyTime> until = parked_.next_due();
+    if (waiting > 0) until = until ? std::min(*until, head_due_) : head_due_;
+    if (until) {
+        step.kind = LaneStep::Kind::wait;
+        step.until = *until;
+    }
+    return step;
+}
+
+void LaneFsm::passed(std::uint32_t count) {
+    disturbances_ = 0;
+    if (count == 0) return;
+    head_due_ = {};
+    if (careful_ > 0) {
+        careful_ -= std::min(careful_, count);
+        piece_ = std::min(kPiece, piece_ * 2);
+    }
+    if (careful_ == 0) {
+        piece_ = kPiece;
+        batch_ = std::min(rules_.batch, batch_ * 2);
+    }
+}
+
+bool LaneFsm::undone(std::uint32_t count) {
+    disturbances_ = 0;
+    if (rules_.by_message && careful_ == 0) {
+        careful_ = count;
+        piece_ = std::min(kPiece, count);
+        batch_ = std::max(1U, count / 2);
+        return false;
+    }
+    std::uint32_t& size = rules_.by_message ? piece_ : batch_;
+    size = std::max(1U, count / 2);
+    return count == 1;
+}
+
+void LaneFsm::disturbed(core::SteadyTime now, double random01) {
+    const auto pause = rules_.retry.backoff.delay(disturbances_++, random01);
+    paused_until_ = now + std::chrono::duration_cast<core::SteadyTime::duration>(pause);
+}
+
+void LaneFsm::parked_done() {
+    disturbances_ = 0;
+    parked_turn_ = false;
+}
+
+Judgement LaneFsm::judge_failure(std::int64_t number, Failure failure) const {
+    const RetryState* const before = retry_of(number);
+    failure.room = parked_.size() < rules_.parked_keys;
+    return judge(rules_.retry, before ? *before : RetryState{}, failure);
+}
+
+void LaneFsm::failed(std::int64_t number, RetryState state) {
+    retries_[number] = state;
+    head_due_ = state.next_at;
+}
+
+void LaneFsm::forget(std::int64_t number) {
+    if (!retries_.empty()) retries_.erase(number);
+}
+
+std::uint32_t LaneFsm::attempts(std::int64_t number) const {
+    const RetryState* const state = retry_of(number);
+    return state ? state->attempts : 0;
+}
+
+const RetryState* LaneFsm::retry_of(std::int64_t number) const {
+    const auto found = retries_.find(number);
+    return found == retries_.end() ? nullptr : &found->second;
+}
+
+bool LaneFsm::waits_for_retry(core::SteadyTime now) const noexcept {
+    return head_due_ > now;
+}
+
+}  // namespace sluice::outbox

@@ -1,0 +1,44 @@
+#include "sluice/outbox/internal/parked_keys.hpp"
+
+#include <fmt/format.h>
+
+namespace sluice::outbox {
+
+std::string key_group(std::int32_t queue, std::string_view key, std::int64_t number) {
+    return key.empty() ? fmt::format("#{}", number) : fmt::format("{}/{}", queue, key);
+}
+
+const ParkedKey* ParkedKeys::find(std::string_view group) const {
+    const auto found = keys_.find(group);
+    return found == keys_.end() ? nullptr : &found->second;
+}
+
+void ParkedKeys::put(const std::string& group, ParkedKey key) {
+    erase(group);
+    if (!key.held) turns_.emplace(key.retry.next_at, group);
+    keys_.emplace(group, key);
+}
+
+void ParkedKeys::erase(std::string_view group) {
+    const auto found = keys_.find(group);
+    if (found == keys_.end()) return;
+    turns_.erase({found->second.retry.next_at, found->first});
+    keys_.erase(found);
+}
+
+void ParkedKeys::clear() {
+    keys_.clear();
+    turns_.clear();
+}
+
+std::optional<std::string> ParkedKeys::due(core::SteadyTime now) const {
+    if (turns_.empty() || turns_.begin()->first > now) return std::nullopt;
+    return turns_.begin()->second;
+}
+
+std::optional<core::SteadyTime> ParkedKeys::next_due() const {
+    if (turns_.empty()) return std::nullopt;
+    return turns_.begin()->first;
+}
+
+}  // namespace sluice::outbox

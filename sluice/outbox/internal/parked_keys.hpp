@@ -1,0 +1,46 @@
+// The keys of one lane that were set aside: who waits until when. Pure.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "sluice/outbox/internal/retry.hpp"
+
+namespace sluice::outbox {
+
+/// What messages of one key have in common within a lane: queue and key; a message without a key is alone.
+[[nodiscard]] std::string key_group(std::int32_t queue, std::string_view key, std::int64_t number);
+
+/// The first message that waits of a key.
+struct ParkedKey {
+    RetryState retry;
+    bool held = false;  ///< until a person releases it
+};
+
+class ParkedKeys {
+public:
+    [[nodiscard]] bool contains(std::string_view group) const { return keys_.contains(group); }
+    [[nodiscard]] const ParkedKey* find(std::string_view group) const;
+    [[nodiscard]] std::size_t size() const noexcept { return keys_.size(); }
+
+    /// Adds or replaces.
+    void put(const std::string& group, ParkedKey key);
+    void erase(std::string_view group);
+    void clear();
+
+    /// The key whose turn has come longest ago; held ones have none.
+    [[nodiscard]] std::optional<std::string> due(core::SteadyTime now) const;
+    [[nodiscard]] std::optional<core::SteadyTime> next_due() const;
+
+private:
+    std::map<std::string, ParkedKey, std::less<>> keys_;
+    std::set<std::pair<core::SteadyTime, std::string>> turns_;
+};
+
+}  // namespace sluice::outbox
