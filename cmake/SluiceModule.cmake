@@ -1,25 +1,32 @@
-# sluice_module(NAME <module> [SOURCES …] [HEADERS …] [TESTS …] [DEPENDS …] [PRIVATE_DEPENDS …] [TEST_DEPENDS …])
+# One precompiled header for all modules, made by a target without definitions of its own: g++ refuses one that was made
+# with a macro its user does not define.
+add_library(sluice_pch OBJECT ${PROJECT_SOURCE_DIR}/cmake/pch.cpp)
+target_link_libraries(sluice_pch PRIVATE sluice_build_flags fmt::fmt Boost::headers Threads::Threads)
+target_compile_features(sluice_pch PRIVATE cxx_std_23)
+target_precompile_headers(sluice_pch PRIVATE ${PROJECT_SOURCE_DIR}/cmake/pch.hpp)
+
+# sluice_module(NAME <module> [PLAIN] [SOURCES …] [HEADERS …] [TESTS …] [DEPENDS …] [PRIVATE_DEPENDS …] [TEST_DEPENDS …])
 # makes the static library sluice::<module>, checks that each public header compiles alone, and builds the module's
 # unit tests (the _test.cpp files beside the sources) into one program, <module>_test, that ctest runs as unit.<module>.
+# PLAIN: a module below runtime, which must not need Asio.
 function(sluice_module)
-  cmake_parse_arguments(M "" "NAME" "SOURCES;HEADERS;TESTS;DEPENDS;PRIVATE_DEPENDS;TEST_DEPENDS" ${ARGN})
+  cmake_parse_arguments(M "PLAIN" "NAME" "SOURCES;HEADERS;TESTS;DEPENDS;PRIVATE_DEPENDS;TEST_DEPENDS" ${ARGN})
   set(target sluice_${M_NAME})
   if(M_SOURCES)
     add_library(${target} STATIC)
     set(scope PUBLIC)
     target_sources(${target} PRIVATE ${M_SOURCES})
     target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:sluice_build_flags> ${M_PRIVATE_DEPENDS})
-    if(NOT M_NAME STREQUAL "core")
-      target_precompile_headers(${target} REUSE_FROM sluice_core)
-    else()
-      target_precompile_headers(${target} PRIVATE ${PROJECT_SOURCE_DIR}/cmake/pch.hpp)
+    # Every user of the precompiled header needs Asio's symbols, which belong to the layer above.
+    if(NOT M_PLAIN)
+      target_precompile_headers(${target} REUSE_FROM sluice_pch)
     endif()
   else()
     add_library(${target} INTERFACE)
     set(scope INTERFACE)
   endif()
   add_library(sluice::${M_NAME} ALIAS ${target})
-  set_target_properties(${target} PROPERTIES EXPORT_NAME ${M_NAME})
+  set_target_properties(${target} PROPERTIES EXPORT_NAME ${M_NAME} VERIFY_INTERFACE_HEADER_SETS ON)
   target_compile_features(${target} ${scope} cxx_std_23)
   target_link_libraries(${target} ${scope} ${M_DEPENDS})
   target_sources(${target} ${scope} FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR} FILES ${M_HEADERS})

@@ -21,13 +21,14 @@ target_compile_options(sluice_build_flags INTERFACE
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # g++ 12 warns inside libstdc++ and Asio under optimisation and sanitizers; clang is the compiler that gates these.
   target_compile_options(sluice_build_flags INTERFACE
-    -Wno-maybe-uninitialized -Wno-tsan -Wno-restrict -Wno-dangling-pointer -Wno-missing-field-initializers)
+    -Wno-maybe-uninitialized -Wno-tsan -Wno-restrict -Wno-dangling-pointer -Wno-missing-field-initializers
+    -Wno-subobject-linkage)  # the last takes a source inside a unity build for a header
 else()
   # ccache needs this to hash a precompiled header's users correctly.
   target_compile_options(sluice_build_flags INTERFACE -Wno-missing-designated-field-initializers "SHELL:-Xclang -fno-pch-timestamp")
 endif()
 target_compile_definitions(sluice_build_flags INTERFACE
-  BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED BOOST_ALL_NO_LIB
+  BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED BOOST_ALL_NO_LIB BOOST_CONTAINER_NO_LIB
   $<$<BOOL:${SLUICE_MUTANTS}>:SLUICE_MUTANTS=1>)
 if(SLUICE_SANITIZE)
   target_compile_options(sluice_build_flags INTERFACE -fsanitize=${SLUICE_SANITIZE} -fno-sanitize-recover=all)

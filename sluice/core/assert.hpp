@@ -17,9 +17,8 @@ namespace sluice::core {
 }  // namespace sluice::core
 
 /// Stops the process with the condition, the formatted values and the place unless `condition` holds.
-#define SLUICE_ASSERT(condition, ...)                                                                   \
-    do {                                                                                                \
-        if (!(condition)) [[unlikely]]                                                                  \
-            ::sluice::core::assertion_failed(#condition, fmt::format(__VA_ARGS__),                      \
-                                             std::source_location::current());                          \
+#define SLUICE_ASSERT(condition, ...)                                                                                \
+    do {                                                                                                             \
+        if (!(condition)) [[unlikely]]                                                                               \
+            ::sluice::core::assertion_failed(#condition, fmt::format(__VA_ARGS__), std::source_location::current()); \
     } while (false)

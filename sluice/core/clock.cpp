@@ -20,9 +20,13 @@ const Clock& real_clock() noexcept {
     return clock;
 }
 
-SteadyTime ManualClock::steady_now() const noexcept { return SteadyTime(std::chrono::nanoseconds(steady_ns_.load())); }
+SteadyTime ManualClock::steady_now() const noexcept {
+    return SteadyTime(std::chrono::nanoseconds(steady_ns_.load()));
+}
 
-SystemTime ManualClock::system_now() const noexcept { return SystemTime(std::chrono::microseconds(wall_us_.load())); }
+SystemTime ManualClock::system_now() const noexcept {
+    return SystemTime(std::chrono::microseconds(wall_us_.load()));
+}
 
 void ManualClock::advance(std::chrono::nanoseconds by) noexcept {
     SLUICE_ASSERT(by.count() >= 0, "a steady clock cannot go back by {} ns", -by.count());
@@ -30,6 +34,8 @@ void ManualClock::advance(std::chrono::nanoseconds by) noexcept {
     wall_us_.fetch_add(std::chrono::duration_cast<std::chrono::microseconds>(by).count());
 }
 
-void ManualClock::jump_wall(std::chrono::microseconds by) noexcept { wall_us_.fetch_add(by.count()); }
+void ManualClock::jump_wall(std::chrono::microseconds by) noexcept {
+    wall_us_.fetch_add(by.count());
+}
 
 }  // namespace sluice::core

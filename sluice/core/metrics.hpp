@@ -65,7 +65,8 @@ private:
 [[nodiscard]] const std::vector<double>& latency_buckets();
 
 /// The registry of one program. Asking twice for a name and labels answers the same series; the same name as another
-/// type, or a name that Prometheus refuses, is a std::invalid_argument naming it. Thread-safe. Handles must not outlive it.
+/// type, or a name that Prometheus refuses, is a std::invalid_argument naming it. Thread-safe. Handles must not outlive
+/// it.
 class Metrics {
 public:
     Metrics();

@@ -11,7 +11,9 @@ namespace sluice::core {
 #ifdef SLUICE_MUTANTS
 [[nodiscard]] bool mutant(std::string_view name) noexcept;
 #else
-[[nodiscard]] constexpr bool mutant(std::string_view) noexcept { return false; }
+[[nodiscard]] constexpr bool mutant(std::string_view) noexcept {
+    return false;
+}
 #endif
 
 }  // namespace sluice::core

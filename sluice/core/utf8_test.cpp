@@ -79,7 +79,7 @@ TEST(Utf8Test, agrees_with_a_decoder_on_random_texts_in_random_pieces) {
             fed = checker.feed(std::string_view(text).substr(at, count)) && fed;
             at += count;
         }
-        ASSERT_EQ(fed && checker.complete(), is_utf8_the_long_way(text)) << testing::PrintToString(text);
+        ASSERT_EQ(fed && checker.complete(), is_utf8_the_long_way(text)) << ::testing::PrintToString(text);
     }
 }
 
@@ -88,7 +88,7 @@ TEST(Utf8Test, fails_at_the_first_byte_that_cannot_be_completed) {
          {"\xf4\x90", "\xed\xa0", "\xe0\x80", "\xf0\x80", "\xc0", "\xc1", "\xf5", "\x80"}) {
         Utf8Checker checker;
         ASSERT_TRUE(checker.feed(bad.substr(0, bad.size() - 1)));
-        EXPECT_FALSE(checker.feed(bad.substr(bad.size() - 1))) << testing::PrintToString(bad);
+        EXPECT_FALSE(checker.feed(bad.substr(bad.size() - 1))) << ::testing::PrintToString(bad);
         EXPECT_FALSE(checker.feed("a"));
     }
 }

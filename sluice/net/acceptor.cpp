@@ -3,6 +3,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -63,8 +65,10 @@ void refuse_taken(const boost::asio::ip::tcp::endpoint& endpoint) {
     if (!free) fail(endpoint, error);
 }
 
-bool out_of_descriptors(const boost::system::error_code& error) {
-    return error.value() == EMFILE || error.value() == ENFILE || error.value() == ENOBUFS || error.value() == ENOMEM;
+/// accept(2) also reports what went wrong with the connection it would have handed over; the next one may be sound.
+bool peer_left(const boost::system::error_code& error) {
+    constexpr std::array kOfThePeer{ECONNABORTED, EPROTO, EPERM, ENETDOWN, ENETUNREACH, EHOSTDOWN, EHOSTUNREACH};
+    return std::ranges::find(kOfThePeer, error.value()) != kOfThePeer.end();
 }
 
 }  // namespace
@@ -112,15 +116,19 @@ Acceptor::Acceptor(runtime::Shard& shard, int native, core::Logger log)
 
 runtime::Task<void> Acceptor::run(std::function<void(Socket)> take) {
     const auto token = boost::asio::as_tuple(runtime::use_task);
+    bool paused = false;
     while (acceptor_.is_open()) {
         auto [error, socket] = co_await acceptor_.async_accept(token);
+        if (error == boost::asio::error::operation_aborted) co_return;
         if (!error) {
+            if (std::exchange(paused, false)) log_.info("accepting connections again");
             take(std::move(socket));
             continue;
         }
-        if (error == boost::asio::error::operation_aborted) co_return;
-        if (!out_of_descriptors(error)) continue;  // the peer left before it was accepted
-        log_.warn("cannot accept a connection: {}; trying again in {} ms", error.message(), kPause.count());
+        if (peer_left(error)) continue;
+        // Out of descriptors or memory: whoever waits stays in the kernel's queue.
+        if (!std::exchange(paused, true))
+            log_.warn("cannot accept connections: {}; trying again every {} ms", error.message(), kPause.count());
         co_await runtime::sleep_for(kPause);
     }
 }

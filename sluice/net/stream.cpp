@@ -3,7 +3,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#include <array>
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 
@@ -11,14 +11,11 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/system/system_error.hpp>
 
-#include "sluice/core/assert.hpp"
-
 namespace sluice::net {
 namespace {
 
-IoResult outcome_of(ssize_t moved, bool reading) noexcept {
-    if (moved > 0) return {IoStatus::ok, static_cast<std::size_t>(moved), {}};
-    if (moved == 0 && reading) return {IoStatus::eof, 0, {}};
+IoResult outcome_of(ssize_t moved) noexcept {
+    if (moved >= 0) return {IoStatus::ok, static_cast<std::size_t>(moved), {}};
     if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return {IoStatus::would_block, 0, {}};
     return {IoStatus::error, 0, boost::system::error_code(errno, boost::system::system_category())};
 }
@@ -33,18 +30,21 @@ Stream::Stream(Socket socket) : socket_(std::move(socket)) {
 }
 
 IoResult Stream::read_some(std::span<std::byte> into) noexcept {
-    return outcome_of(::recv(socket_.native_handle(), into.data(), into.size(), 0), true);
+    if (into.empty()) return {};
+    const IoResult got = outcome_of(::recv(socket_.native_handle(), into.data(), into.size(), 0));
+    const bool ended = got.status == IoStatus::ok && got.bytes == 0;
+    return ended ? IoResult{IoStatus::eof, 0, {}} : got;
 }
 
 IoResult Stream::write_some(std::span<const std::byte> from) noexcept {
-    return outcome_of(::send(socket_.native_handle(), from.data(), from.size(), MSG_NOSIGNAL | MSG_DONTWAIT), false);
+    return outcome_of(::send(socket_.native_handle(), from.data(), from.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
 }
 
 IoResult Stream::write_gather(std::span<const iovec> slices) noexcept {
     msghdr message{};
     message.msg_iov = const_cast<iovec*>(slices.data());  // sendmsg only reads it
     message.msg_iovlen = std::min<std::size_t>(slices.size(), IOV_MAX);
-    return outcome_of(::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT), false);
+    return outcome_of(::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT));
 }
 
 runtime::Task<std::size_t> Stream::read(std::span<std::byte> into) {

@@ -26,7 +26,7 @@ enum class IoStatus : std::uint8_t { ok, would_block, eof, error };
 
 struct IoResult {
     IoStatus status = IoStatus::ok;
-    std::size_t bytes = 0;            ///< with `ok`, >= 1
+    std::size_t bytes = 0;            ///< with `ok`, >= 1 unless nothing was asked for
     boost::system::error_code error;  ///< with `error`
 };
 
@@ -55,7 +55,8 @@ public:
         socket_.async_wait(Socket::wait_write, std::move(ready));
     }
 
-    /// Coroutine forms. `read` answers 0 at end of stream; both throw boost::system::system_error on failure.
+    /// Coroutine forms; the stream must stay where it is meanwhile. `read` answers 0 at end of stream; both throw
+    /// boost::system::system_error on failure.
     runtime::Task<std::size_t> read(std::span<std::byte> into);
     runtime::Task<void> write_all(std::span<const std::byte> from);
 

@@ -5,6 +5,7 @@
 
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
 
 #include "sluice/core/assert.hpp"
 #include "sluice/core/error.hpp"
@@ -17,6 +18,7 @@ namespace {
 struct SpawnedTask {
     std::string name;
     std::size_t place = 0;  // in State::tasks
+    bool begun = false;
     bool ended = false;
     boost::asio::cancellation_signal signal;
 };
@@ -41,7 +43,15 @@ struct TaskScope::State : std::enable_shared_from_this<State> {
         return task;
     }
 
-    void start(const std::shared_ptr<SpawnedTask>& spawned, Task<void> task);
+    /// Lets `task` begin in a later step. co_spawn of Boost 1.81 relies on it: for a task that never suspended it
+    /// awaits once more at the end, outside any handler of exceptions, and after a cancellation that await throws. So
+    /// no signal is emitted before this step either.
+    static Task<void> begin_later(std::shared_ptr<State> state, std::shared_ptr<SpawnedTask> spawned, Task<void> task) {
+        co_await boost::asio::post(use_task);
+        if (state->cancelled) co_return;
+        spawned->begun = true;
+        co_await std::move(task);
+    }
 
     void end(SpawnedTask& task, const std::exception_ptr& error) {
         task.ended = true;
@@ -85,16 +95,6 @@ private:
 
 }  // namespace
 
-void TaskScope::State::start(const std::shared_ptr<SpawnedTask>& spawned, Task<void> task) {
-    if (cancelled) {
-        const Task<void> dropped = std::move(task);
-    } else {
-        boost::asio::co_spawn(shard.executor(), std::move(task), OnTaskEnd<State>(shared_from_this(), spawned));
-        return;
-    }
-    end(*spawned, nullptr);
-}
-
 TaskScope::TaskScope(Shard& shard, core::Logger log) : state_(std::make_shared<State>(shard, std::move(log))) {}
 
 TaskScope::~TaskScope() {
@@ -106,10 +106,9 @@ void TaskScope::spawn(std::string name, Task<void> task) {
     SLUICE_ASSERT(state_->shard.accessible(), "task {} is spawned from another thread than shard {}'s", name,
                   state_->shard.index());
     if (state_->cancelled) return;
-    auto spawned = state_->add(std::move(name));
-    state_->shard.post([state = state_, spawned = std::move(spawned), task = std::move(task)]() mutable {
-        state->start(spawned, std::move(task));
-    });
+    const auto spawned = state_->add(std::move(name));
+    boost::asio::co_spawn(state_->shard.executor(), State::begin_later(state_, spawned, std::move(task)),
+                          OnTaskEnd<State>(state_, spawned));
 }
 
 void TaskScope::cancel() {
@@ -119,7 +118,7 @@ void TaskScope::cancel() {
     const auto state = state_;
     const auto tasks = state->tasks;  // a task may end while another is asked
     for (const auto& task : tasks) {
-        if (!task->ended) task->signal.emit(boost::asio::cancellation_type::terminal);
+        if (task->begun && !task->ended) task->signal.emit(boost::asio::cancellation_type::terminal);
     }
 }
 

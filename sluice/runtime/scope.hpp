@@ -25,8 +25,9 @@ public:
     TaskScope(const TaskScope&) = delete;
     TaskScope& operator=(const TaskScope&) = delete;
 
-    /// Starts `task` on the scope's shard. An exception that leaves it (a cancellation apart) is logged with `name` and
-    /// counted; it ends neither the scope nor its neighbours. After `cancel` the task is dropped unstarted.
+    /// Starts `task` on the scope's shard, in a later step. An exception that leaves it (a cancellation apart) is
+    /// logged with `name` and counted; it ends neither the scope nor its neighbours. After `cancel` the task is dropped
+    /// unstarted.
     void spawn(std::string name, Task<void> task);
 
     /// Asks every task to end: the await each one is in throws operation_aborted. Later spawns are dropped. Idempotent.

@@ -12,12 +12,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-struct Fixture : ::testing::Test {
+struct Scope : ::testing::Test {
     Shard shard{0, core::real_clock()};
     std::shared_ptr<sluice::testing::CapturingSink> sink = std::make_shared<sluice::testing::CapturingSink>();
     core::Logger log{sink, core::LogLevel::debug};
 };
-using Scope = Fixture;
 
 Task<void> set_when_run(bool& ran) {
     ran = true;

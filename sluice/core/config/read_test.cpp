@@ -9,7 +9,7 @@
 namespace sluice::core::config {
 namespace {
 
-class ConfigRead : public testing::Test {
+class ConfigRead : public ::testing::Test {
 protected:
     void SetUp() override { std::filesystem::create_directories(folder); }
     void TearDown() override { std::filesystem::remove_all(folder); }
@@ -26,7 +26,7 @@ protected:
         return read(schema, static_cast<int>(argv.size()), argv.data());
     }
 
-    std::filesystem::path folder = std::filesystem::path(testing::TempDir()) / "sluice_config_read";
+    std::filesystem::path folder = std::filesystem::path(::testing::TempDir()) / "sluice_config_read";
     Schema schema;
     Key<int> port = schema.option<int>("http.port", 1, "Port");
     Key<std::optional<std::string>> key = schema.secret("key", "A secret");

@@ -7,7 +7,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-class ConfigSettings : public testing::Test {
+class ConfigSettings : public ::testing::Test {
 protected:
     std::expected<Settings, std::vector<Problem>> resolved() { return resolve(schema, sources); }
 
@@ -92,6 +92,11 @@ TEST_F(ConfigSettings, unknown_keys_name_their_place_and_the_nearest_key) {
     sources.environment = {{"SLUICE_HTTP__PROT", "1"}};
     EXPECT_EQ(first_problem(), "environment SLUICE_HTTP__PROT: unknown key 'http.prot'; the nearest is 'http.port'");
     schema.leave_environment("SLUICE_HTTP__PROT");
+    EXPECT_EQ(first_problem(), "none");
+}
+
+TEST_F(ConfigSettings, variables_of_test_programs_are_no_configuration) {
+    sources.environment = {{"SLUICE_TEST_SCALE", "small"}, {"SLUICE_MUTANT", "none"}};
     EXPECT_EQ(first_problem(), "none");
 }
 

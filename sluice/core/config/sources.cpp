@@ -9,6 +9,8 @@ namespace sluice::core::config {
 namespace {
 
 constexpr std::string_view kPrefix = "SLUICE_";
+constexpr std::string_view kTestPrefix = "SLUICE_TEST_";  // for test programs, which start servers that inherit it
+constexpr std::string_view kMutantVariable = "SLUICE_MUTANT";
 
 std::string place(const std::string& file_name, const toml::source_region& region) {
     return fmt::format("{}:{}:{}", file_name, region.begin.line, region.begin.column);
@@ -115,7 +117,9 @@ std::vector<Given> from_environment(const Schema& schema, const std::map<std::st
     const std::vector<std::string>& left = schema.left_environment();
     std::vector<Given> given;
     for (const auto& [variable, text] : environment) {
-        if (!variable.starts_with(kPrefix) || std::find(left.begin(), left.end(), variable) != left.end()) continue;
+        if (!variable.starts_with(kPrefix) || variable.starts_with(kTestPrefix) || variable == kMutantVariable)
+            continue;
+        if (std::find(left.begin(), left.end(), variable) != left.end()) continue;
         given.push_back(Given{option_name(variable), text, "environment " + variable, false});
     }
     return given;

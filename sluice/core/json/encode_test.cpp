@@ -94,7 +94,7 @@ TEST(JsonEncode, refuses_what_json_cannot_hold_and_names_the_member) {
 TEST(JsonEncode, refuses_every_kind_of_bad_utf8) {
     for (const std::string bad : {"\x80", "\xC0\x80", "\xC3", "\xE0\x80\x80", "\xED\xA0\x80", "\xF0\x80\x80\x80",
                                   "\xF4\x90\x80\x80", "\xF8\x88\x80\x80\x80", "\xFF", "a\xE2\x82"})
-        EXPECT_THROW((void)encode(bad), EncodeError) << testing::PrintToString(bad);
+        EXPECT_THROW((void)encode(bad), EncodeError) << ::testing::PrintToString(bad);
     for (const std::string good : {"\xC2\x80", "\xE0\xA0\x80", "\xED\x9F\xBF", "\xF0\x90\x80\x80", "\xF4\x8F\xBF\xBF"})
         EXPECT_EQ(encode(good), "\"" + good + "\"");
 }

@@ -6,8 +6,8 @@
 
 #include <gtest/gtest.h>
 
-#include "sluice/core/json/node.hpp"
 #include <boost/describe.hpp>
+#include "sluice/core/json/node.hpp"
 
 namespace sluice::core::json {
 namespace merge_patch_test {

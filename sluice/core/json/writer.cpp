@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "sluice/core/utf8.hpp"
+
 namespace sluice::core::json {
 namespace {
 
@@ -14,29 +16,12 @@ unsigned char byte_at(std::string_view text, std::size_t at) {
     return static_cast<unsigned char>(text[at]);
 }
 
-bool in_range(unsigned char byte, unsigned low, unsigned high) {
-    return byte >= low && byte <= high;
-}
-
-// Bytes of the well-formed sequence that starts at `at` (Unicode 15, table 3-7), or 0.
+// Bytes of the well-formed sequence that starts at `at`, or 0.
 std::size_t sequence_length(std::string_view text, std::size_t at) {
-    const unsigned char lead = byte_at(text, at);
-    const std::size_t left = text.size() - at;
-    if (lead < 0x80) return 1;
-    if (in_range(lead, 0xC2, 0xDF)) return left >= 2 && in_range(byte_at(text, at + 1), 0x80, 0xBF) ? 2 : 0;
-    if (in_range(lead, 0xE0, 0xEF)) {
-        const unsigned low = lead == 0xE0 ? 0xA0 : 0x80;
-        const unsigned high = lead == 0xED ? 0x9F : 0xBF;
-        const bool good =
-            left >= 3 && in_range(byte_at(text, at + 1), low, high) && in_range(byte_at(text, at + 2), 0x80, 0xBF);
-        return good ? 3 : 0;
-    }
-    if (in_range(lead, 0xF0, 0xF4)) {
-        const unsigned low = lead == 0xF0 ? 0x90 : 0x80;
-        const unsigned high = lead == 0xF4 ? 0x8F : 0xBF;
-        const bool good = left >= 4 && in_range(byte_at(text, at + 1), low, high) &&
-                          in_range(byte_at(text, at + 2), 0x80, 0xBF) && in_range(byte_at(text, at + 3), 0x80, 0xBF);
-        return good ? 4 : 0;
+    Utf8Checker checker;
+    for (std::size_t length = 1; at + length <= text.size(); ++length) {
+        if (!checker.feed(text.substr(at + length - 1, 1))) return 0;
+        if (checker.complete()) return length;
     }
     return 0;
 }

@@ -1,0 +1,1 @@
+// The source that the target of the precompiled header needs; see SluiceModule.cmake.

@@ -1,0 +1,81 @@
+// Every SQL text of projections, per dialect. Placeholders as the facade has them: $1…$n.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "sluice/db/statement.hpp"
+
+namespace sluice::projection::internal {
+
+/// A statement over a variable number of rows comes in these sizes only, so that few texts are prepared and cached; n
+/// rows take the largest that fit, again and again.
+inline constexpr std::array<std::size_t, 5> kRowCounts = {256, 64, 16, 4, 1};
+
+/// One text per size of kRowCounts. Shared values are $1…; then the rows' values follow, row by row.
+using RowTexts = std::array<std::string, kRowCounts.size()>;
+
+struct Texts {
+    // sluice_projection: $1 projection
+    std::string active;  ///< the generation that is read and applied to
+    std::string all_generations;
+    std::string
+        create_generation;    ///< $2 generation $3 state_version $4 status $5 epoch $6 ledger_epoch $7 began $8 base
+    std::string raise_epoch;  ///< $2 generation $3 new epoch $4 ledger epoch $5 epoch now
+    std::string note_ledger_epoch;  ///< $2 generation $3 ledger epoch
+    std::string give_epoch;         ///< $2 generation $3 new highest epoch given
+    std::string set_began;          ///< $2 position
+    std::string set_progress;       ///< $2 generation $3 progress
+    std::string retire;             ///< $2 generation
+    std::string activate;           ///< $2 generation $3 epoch $4 base $5 ledger epoch
+    std::string drop_generation;    ///< $2 generation
+    std::string move_lane;          ///< $2 generation $3 lane $4 sequence $5 position
+    std::string copy_lanes;         ///< $2 from $3 to
+    std::string drop_lanes;
+    std::string lanes;  ///< $2 generation
+
+    // sluice_projection_state: $1 projection $2 generation
+    std::string load;         ///< $3 keys
+    RowTexts insert;          ///< key, version, epoch, state, checksum, position
+    RowTexts update;          ///< key, version before, epoch before, version, epoch, state, checksum, position
+    RowTexts put;             ///< $3… the same row, whatever was there
+    std::string page;         ///< $3 after key $4 limit
+    std::string trim_states;  ///< $3 limit
+
+    // sluice_projection_delta: $1 projection $2 generation
+    RowTexts insert_delta;        ///< stream, position, key, first, last, deltas, positions, undo
+    std::string trim_versions;    ///< $3 key $4 last version that goes
+    std::string trim_age;         ///< $3 stream $4 age, ms $5 limit
+    std::string drop_key_deltas;  ///< $3 key
+    std::string trim_deltas;      ///< $3 limit
+
+    // sluice_projection_parked: $1 projection $2 generation
+    std::string parked_keys;
+    std::string park;  ///< $3 key $4 position $5 status $6 queue $7 lane $8 sequence $9 id $10 ledger epoch
+                       ///< $11 message key $12 type $13 payload $14 tenant $15 created at $16 text
+    std::string count_parked;
+    std::string parked_of_key;  ///< $3 key $4 limit
+    std::string parked_status;  ///< $3 limit
+    std::string unpark;         ///< $3 key $4 last position that goes
+    std::string mark_failed;    ///< $3 key $4 position $5 text
+    std::string mark_skipped;   ///< $3 key $4 position
+    std::string skipped;        ///< all of them
+    std::string copy_skipped;   ///< $3 to generation
+    std::string drop_parked;
+    std::string last_position_of_key;  ///< $3 key: folded or waiting
+
+    // reading: $1 projection
+    std::string read;       ///< $2 key
+    std::string read_many;  ///< $2 keys
+    std::string list;       ///< $2 from key (included) $3 after key $4 limit
+    std::string range;      ///< $2 key $3 after version $4 to version
+};
+
+/// Throws projection::Error `config` for a dialect without tables.
+[[nodiscard]] const Texts& texts(db::Dialect dialect);
+
+[[nodiscard]] std::vector<std::string> sqlite_tables();
+
+}  // namespace sluice::projection::internal

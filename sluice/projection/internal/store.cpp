@@ -1,0 +1,211 @@
+#include "sluice/projection/internal/store.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "sluice/core/mutant.hpp"
+#include "sluice/core/utf8.hpp"
+#include "sluice/projection/checksum.hpp"
+#include "sluice/projection/error.hpp"
+
+namespace sluice::projection::internal {
+namespace {
+
+std::int64_t stored_checksum(std::string_view canonical) {
+    return std::bit_cast<std::int64_t>(checksum(canonical));
+}
+
+db::Value state_value(const KeyFold& key) {
+    if (key.removed) return db::null;
+    return key.state;
+}
+
+void append_state(const KeyFold& key, std::vector<db::Value>& values) {
+    values.emplace_back(key.version.value());
+    values.emplace_back(key.epoch.value());
+    values.push_back(state_value(key));
+    values.emplace_back(stored_checksum(key.state));
+    values.emplace_back(key.position.value());
+}
+
+/// Cuts `keys` into the sizes that there are texts for; each statement must touch all its rows.
+template <class Append>
+void in_chunks(const RowTexts& texts, const std::vector<db::Value>& shared, std::span<const KeyFold* const> keys,
+               Writes& writes, Append append) {
+    std::size_t done = 0;
+    for (std::size_t size = 0; size < kRowCounts.size(); ++size) {
+        while (keys.size() - done >= kRowCounts[size]) {
+            db::Statement statement{texts[size], shared};
+            for (const KeyFold* key : keys.subspan(done, kRowCounts[size]))
+                append(*key, statement.values);
+            writes.push_back({std::move(statement), kRowCounts[size]});
+            done += kRowCounts[size];
+        }
+    }
+}
+
+std::vector<const KeyFold*> all_of(std::span<const KeyFold> keys) {
+    std::vector<const KeyFold*> all;
+    all.reserve(keys.size());
+    for (const KeyFold& key : keys)
+        all.push_back(&key);
+    return all;
+}
+
+std::string position_list(const std::vector<core::Position>& positions) {
+    std::string text = "[";
+    for (const core::Position position : positions) {
+        if (text.size() > 1) text += ',';
+        fmt::format_to(std::back_inserter(text), "{}", position.value());
+    }
+    return text + "]";
+}
+
+}  // namespace
+
+Store::Store(db::Dialect dialect, std::string projection)
+    : texts_(internal::texts(dialect)), projection_(std::move(projection)) {}
+
+db::Statement Store::load(std::int64_t generation, const std::vector<std::string>& keys) const {
+    return statement(texts_.load, generation, keys);
+}
+
+void Store::fill(const db::Result& rows, KeyStates& states) {
+    for (const db::Row& row : rows) {
+        KeyState& state = states[row.get<std::string>(0)];
+        std::optional<std::string> bytes = row.get<std::optional<std::string>>(3);
+        state.stored = true;
+        state.removed = !bytes.has_value();
+        state.bytes = std::move(bytes).value_or(std::string());
+        state.version = core::Version(row.get<std::int64_t>(1));
+        state.epoch = core::Epoch(row.get<std::int64_t>(2));
+        state.position = core::Position(row.get<std::int64_t>(5));
+        if (row.get<std::int64_t>(4) != stored_checksum(state.bytes))
+            state.defect = "its bytes do not match their checksum";
+    }
+}
+
+std::vector<Generation> Store::generations(const db::Result& rows) {
+    std::vector<Generation> generations;
+    for (const db::Row& row : rows) {
+        Generation& generation = generations.emplace_back();
+        generation.number = row.get<std::int64_t>("generation");
+        generation.state_version = static_cast<int>(row.get<std::int64_t>("state_version"));
+        generation.status = row.get<std::string>("status");
+        generation.epoch = core::Epoch(row.get<std::int64_t>("epoch"));
+        generation.epoch_given = core::Epoch(row.get<std::int64_t>("epoch_given"));
+        generation.ledger_epoch = core::Epoch(row.get<std::int64_t>("ledger_epoch"));
+        if (const auto began = row.get<std::optional<std::int64_t>>("began")) generation.began = core::Position(*began);
+        generation.base = core::Position(row.get<std::int64_t>("base"));
+        generation.progress = row.get<std::string>("progress");
+    }
+    return generations;
+}
+
+std::vector<LanePosition> Store::lanes(const db::Result& rows) {
+    std::vector<LanePosition> lanes;
+    for (const db::Row& row : rows)
+        lanes.push_back({core::LaneId(static_cast<std::uint16_t>(row.get<std::int64_t>(0))), row.get<std::int64_t>(1),
+                         core::Position(row.get<std::int64_t>(2))});
+    return lanes;
+}
+
+void Store::write_states(std::int64_t generation, std::span<const KeyFold> keys, Writes& writes) const {
+    std::vector<const KeyFold*> fresh;
+    std::vector<const KeyFold*> known;
+    for (const KeyFold& key : keys)
+        (key.had_row ? known : fresh).push_back(&key);
+    const std::vector<db::Value> shared = {projection_, generation};
+    in_chunks(texts_.insert, shared, fresh, writes, [](const KeyFold& key, std::vector<db::Value>& values) {
+        values.emplace_back(key.key);
+        append_state(key, values);
+    });
+    in_chunks(texts_.update, shared, known, writes, [](const KeyFold& key, std::vector<db::Value>& values) {
+        values.emplace_back(key.key);
+        values.emplace_back(key.loaded_version.value());
+        values.emplace_back(key.epoch.value());
+        append_state(key, values);
+    });
+}
+
+void Store::write_deltas(std::int64_t generation, StreamPosition at, std::span<const KeyFold> keys,
+                         Writes& writes) const {
+    in_chunks(texts_.insert_delta, {projection_, generation}, all_of(keys), writes,
+              [at](const KeyFold& key, std::vector<db::Value>& values) {
+                  values.emplace_back(at.stream);
+                  values.emplace_back(at.stream == kDirectStream ? key.first_version.value() : at.position);
+                  values.emplace_back(key.key);
+                  values.emplace_back(key.first_version.value());
+                  values.emplace_back(key.version.value());
+                  values.emplace_back(join_lines(key.deltas));
+                  values.emplace_back(position_list(key.positions));
+                  values.push_back(key.undo ? db::Value(*key.undo) : db::Value(db::null));
+              });
+}
+
+void Store::put_states(std::int64_t generation, std::span<const KeyFold> keys, Writes& writes) const {
+    in_chunks(texts_.put, {projection_, generation}, all_of(keys), writes,
+              [](const KeyFold& key, std::vector<db::Value>& values) {
+                  values.emplace_back(key.key);
+                  append_state(key, values);
+              });
+}
+
+Write Store::park(std::int64_t generation, const ParkedEvent& event, const outbox::Message& message) const {
+    const auto created = std::chrono::duration_cast<std::chrono::microseconds>(message.created_at.time_since_epoch());
+    return {statement(texts_.park, generation, event.key, message.position.value(), event.failed ? "failed" : "waiting",
+                      message.queue, message.lane.value(), message.sequence.value(), message.id.value(),
+                      message.ledger_epoch.value(), message.key, message.type, message.payload, message.tenant,
+                      created.count(), storable(event.text)),
+            std::nullopt};
+}
+
+std::string join_lines(std::span<const std::string> texts) {
+    std::string lines;
+    for (const std::string& text : texts) {
+        if (!lines.empty()) lines += '\n';
+        lines += text;
+    }
+    return lines;
+}
+
+std::vector<std::string> split_lines(std::string_view lines) {
+    std::vector<std::string> texts;
+    while (true) {
+        const std::size_t end = lines.find('\n');
+        texts.emplace_back(lines.substr(0, end));
+        if (end == std::string_view::npos) return texts;
+        lines.remove_prefix(end + 1);
+    }
+}
+
+std::string storable(std::string_view text) {
+    constexpr std::size_t kLongest = 1'000;
+    std::string kept(text.substr(0, kLongest));
+    if (core::is_utf8(kept) && !kept.contains('\0')) return kept;
+    std::ranges::replace_if(kept, [](char c) { return c <= 0; }, '?');
+    return kept;
+}
+
+db::Task<void> run_writes(db::Session& session, std::string projection, Writes writes) {
+    std::vector<db::Statement> statements;
+    std::vector<std::optional<std::uint64_t>> must_affect;
+    statements.reserve(writes.size());
+    for (Write& write : writes) {
+        statements.push_back(std::move(write.statement));
+        must_affect.push_back(write.must_affect);
+    }
+    const std::vector<db::Result> results = co_await session.run(std::move(statements));
+    if (core::mutant("projection_version_predicate_off")) co_return;
+    for (std::size_t i = 0; i < results.size(); ++i)
+        if (must_affect[i] && results[i].affected != *must_affect[i])
+            throw Error(ErrorKind::conflict, projection,
+                        fmt::format("{} of {} rows were not as they had been read: somebody else wrote them; the unit "
+                                    "must run again",
+                                    *must_affect[i] - results[i].affected, *must_affect[i]));
+}
+
+}  // namespace sluice::projection::internal

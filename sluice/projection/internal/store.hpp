@@ -1,0 +1,103 @@
+// The rows of one projection: statements out of values, values out of results. No I/O of its own apart from
+// `run_writes`.
+//
+//     Writes writes;
+//     store.write_states(generation, result.keys, writes);
+//     co_await run_writes(unit, store.projection(), std::move(writes));      // throws `conflict` when a predicate
+//     missed
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sluice/core/ids.hpp"
+#include "sluice/db/connection.hpp"
+#include "sluice/outbox/message.hpp"
+#include "sluice/projection/fold.hpp"
+#include "sluice/projection/internal/projection_sql.hpp"
+
+namespace sluice::projection::internal {
+
+/// A row of sluice_projection.
+struct Generation {
+    std::int64_t number = 0;
+    int state_version = 0;
+    std::string status;
+    core::Epoch epoch;
+    core::Epoch epoch_given;  ///< the highest that the projection or one of its keys ever had
+    core::Epoch ledger_epoch;
+    std::optional<core::Position> began;  ///< the log's position before the first event; unknown until attached
+    core::Position base;                  ///< events up to here are in every state
+    std::string progress;
+};
+
+/// A row of sluice_projection_lane: what has been folded of one lane.
+struct LanePosition {
+    core::LaneId lane;
+    std::int64_t sequence = 0;  ///< merged: the position
+    core::Position position;    ///< of the last message
+};
+
+/// A statement and the number of rows it must touch, if that matters.
+struct Write {
+    db::Statement statement;
+    std::optional<std::uint64_t> must_affect;
+};
+using Writes = std::vector<Write>;
+
+/// Where a delta row belongs in the projection's streams.
+struct StreamPosition {
+    std::int64_t stream = 0;
+    std::int64_t position = 0;
+};
+
+/// The stream of events that were given directly, whose position is the key's first version.
+inline constexpr std::int64_t kDirectStream = -1;
+
+class Store {
+public:
+    Store(db::Dialect dialect, std::string projection);
+
+    [[nodiscard]] const std::string& projection() const noexcept { return projection_; }
+    [[nodiscard]] const Texts& texts() const noexcept { return texts_; }
+
+    /// `sql` with the projection as $1 and `values` behind it.
+    template <class... Args>
+    [[nodiscard]] db::Statement statement(const std::string& sql, Args&&... values) const {
+        return db::statement(sql, projection_, std::forward<Args>(values)...);
+    }
+
+    [[nodiscard]] db::Statement load(std::int64_t generation, const std::vector<std::string>& keys) const;
+    /// Adds the rows of a `load` or `page`; a row whose checksum does not match has a `defect`.
+    static void fill(const db::Result& rows, KeyStates& states);
+    [[nodiscard]] static std::vector<Generation> generations(const db::Result& rows);
+    [[nodiscard]] static std::vector<LanePosition> lanes(const db::Result& rows);
+
+    /// One row per key, `where version = loaded and epoch = loaded`.
+    void write_states(std::int64_t generation, std::span<const KeyFold> keys, Writes& writes) const;
+    void write_deltas(std::int64_t generation, StreamPosition at, std::span<const KeyFold> keys, Writes& writes) const;
+    /// As `write_states`, whatever was there before.
+    void put_states(std::int64_t generation, std::span<const KeyFold> keys, Writes& writes) const;
+    [[nodiscard]] Write park(std::int64_t generation, const ParkedEvent& event, const outbox::Message& message) const;
+
+private:
+    const Texts& texts_;
+    std::string projection_;
+};
+
+/// The deltas of one row, one JSON text a line (canonical JSON holds no line break).
+[[nodiscard]] std::string join_lines(std::span<const std::string> texts);
+[[nodiscard]] std::vector<std::string> split_lines(std::string_view lines);
+
+/// Text of an exception as a column can hold it: UTF-8 without NUL, at most 1,000 bytes.
+[[nodiscard]] std::string storable(std::string_view text);
+
+/// Runs `writes` in one round trip and checks what they touched. Throws projection::Error `conflict`; then the unit
+/// must end. `session` outlives the task.
+db::Task<void> run_writes(db::Session& session, std::string projection, Writes writes);
+
+}  // namespace sluice::projection::internal

@@ -1,0 +1,11 @@
+#include "sluice/projection/migrations.hpp"
+
+#include "sluice/projection/internal/projection_sql.hpp"
+
+namespace sluice::projection {
+
+std::vector<migrate::Migration> migrations() {
+    return {{"sluice_projection", 1, "projections", {{db::Dialect::sqlite, internal::sqlite_tables()}}}};
+}
+
+}  // namespace sluice::projection

@@ -1,0 +1,91 @@
+"""Switches on each planted defect and requires that its test notices.
+
+The list has a line `name program gtest_filter` per defect. Each filter must pass without the defect, and the names in the
+list must be exactly those that the sources ask for with core::mutant("name").
+"""
+import argparse
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+TIMEOUT_SECONDS = 120
+
+
+def read_list(path):
+    rows = []
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        words = line.split("#")[0].split()
+        if words and len(words) != 3:
+            sys.exit(f"{path}:{number}: expected 'name program gtest_filter', found: {line}")
+        if words:
+            rows.append(tuple(words))
+    return rows
+
+
+def planted_names():
+    pattern = re.compile(r'\bmutant\("([a-z0-9_]+)"\)')
+    names = set()
+    for source in sorted(pathlib.Path("sluice").rglob("*.[ch]pp")):
+        code = re.sub(r"//[^\n]*", "", source.read_text())
+        names.update(pattern.findall(code))
+    return names
+
+
+def run(program, gtest_filter, mutant):
+    """passed, failed, hung or empty (the filter selects no test)."""
+    environment = {key: value for key, value in os.environ.items() if key not in ("SLUICE_MUTANT", "GTEST_OUTPUT")}
+    if mutant:
+        environment["SLUICE_MUTANT"] = mutant
+    try:
+        done = subprocess.run([program, f"--gtest_filter={gtest_filter}"], env=environment, timeout=TIMEOUT_SECONDS,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+    except subprocess.TimeoutExpired:
+        return "hung"
+    if b"Running 0 tests" in done.stdout:
+        return "empty"
+    return "passed" if done.returncode == 0 else "failed"
+
+
+def judge(name, program, gtest_filter, controls):
+    if program is None:
+        return "its program is not built"
+    key = (program, gtest_filter)
+    if key not in controls:
+        controls[key] = run(program, gtest_filter, None)
+    if controls[key] != "passed":
+        return f"without the defect the test {controls[key]}"
+    outcome = run(program, gtest_filter, name)
+    return None if outcome in ("failed", "hung") else "the test still passes: the mutant lives"
+
+
+def main():
+    options = argparse.ArgumentParser()
+    options.add_argument("--build", type=pathlib.Path, required=True)
+    options.add_argument("--list", type=pathlib.Path, required=True)
+    options.add_argument("--results", type=pathlib.Path)
+    args = options.parse_args()
+
+    rows = read_list(args.list)
+    programs = {path.name: str(path) for path in args.build.rglob("*_test") if path.is_file()}
+    verdicts = [(name, f"{program} {gtest_filter}", (name, programs.get(program), gtest_filter)) for name, program, gtest_filter in rows]
+    listed, planted = {row[0] for row in rows}, planted_names()
+    problems, controls, lines = 0, {}, []
+    for name, where, call in verdicts:
+        problem = judge(*call, controls) if name in planted else "no source asks for it"
+        lines.append(("failed" if problem else "passed", name, problem or ""))
+        print(f"{'LIVES ' if problem else 'caught'}  {name:44} {where}{'  ' + problem if problem else ''}", flush=True)
+        problems += bool(problem)
+    for name in sorted(planted - listed):
+        lines.append(("failed", name, "planted, but not in the list"))
+        print(f"LIVES   {name:44} planted, but not in {args.list}")
+        problems += 1
+    print(f"mutants: {len(lines) - problems} caught / {len(lines)} total")
+    if args.results:
+        with args.results.open("a") as results:
+            results.writelines(f"{verdict}\tmutant {name}\t{detail}\n" for verdict, name, detail in lines)
+    sys.exit(1 if problems or not lines else 0)
+
+
+main()
