@@ -1,6 +1,7 @@
 // For tests: a SQLite file, a log in memory that delivers batches as the outbox does, and a sink that remembers.
 #pragma once
 
+#include <algorithm>
 #include <filesystem>
 #include <functional>
 #include <map>
