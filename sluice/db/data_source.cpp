@@ -3,12 +3,12 @@
 #include <exception>
 #include <utility>
 
+#include <fmt/format.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/experimental/parallel_group.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <fmt/format.h>
 
 #include "sluice/core/clock.hpp"
 #include "sluice/db/internal/failures.hpp"
@@ -69,7 +69,8 @@ Task<std::exception_ptr> limited(DataSource& source, TransactionOptions options,
     Timer timer(executor, deadline);
     Task<void> unit = one_unit(source, options, body);
     auto group = boost::asio::experimental::make_parallel_group(
-        boost::asio::co_spawn(executor, std::move(unit), boost::asio::deferred), timer.async_wait(boost::asio::deferred));
+        boost::asio::co_spawn(executor, std::move(unit), boost::asio::deferred),
+        timer.async_wait(boost::asio::deferred));
     auto [order, error, timer_error] =
         co_await group.async_wait(boost::asio::experimental::wait_for_one(), runtime::use_task);
     const bool deadline_passed = order[0] == 1 && !timer_error;

@@ -29,8 +29,8 @@ public:
     /// Refuses new work, waits for what is open, closes. Idempotent.
     virtual Task<void> close() = 0;
 
-    /// Runs `body` in a unit of work; see unit_of_work.hpp. `body` is called again only as `retry_serialization` allows.
-    /// Answers what the body returns.
+    /// Runs `body` in a unit of work; see unit_of_work.hpp. `body` is called again only as `retry_serialization`
+    /// allows. Answers what the body returns.
     template <class Body>
     auto transaction(TransactionOptions options, Body body) -> std::invoke_result_t<Body&, UnitOfWork&> {
         using Value = typename std::invoke_result_t<Body&, UnitOfWork&>::value_type;

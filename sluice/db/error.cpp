@@ -6,8 +6,9 @@ namespace sluice::db {
 namespace {
 
 std::string describe_failure(ErrorKind kind, const ErrorDetails& details) {
-    std::string text = details.source.empty() ? fmt::format("{}: {}", to_string(kind), details.message)
-                                              : fmt::format("{}: {}: {}", details.source, to_string(kind), details.message);
+    std::string text = details.source.empty()
+                           ? fmt::format("{}: {}", to_string(kind), details.message)
+                           : fmt::format("{}: {}: {}", details.source, to_string(kind), details.message);
     if (!details.code.empty()) text += fmt::format(" [{}]", details.code);
     if (!details.fingerprint.empty()) text += fmt::format(" in `{}`", details.fingerprint);
     return text;

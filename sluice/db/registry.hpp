@@ -25,7 +25,8 @@ public:
 
     /// A name that is taken is a `config` error.
     void add(std::shared_ptr<DataSource> source);
-    /// Puts `source` in the place of the one with its name, which is answered for the caller to close; unknown: `config`.
+    /// Puts `source` in the place of the one with its name, which is answered for the caller to close; unknown:
+    /// `config`.
     [[nodiscard]] std::shared_ptr<DataSource> replace(std::shared_ptr<DataSource> source);
     /// Takes the source out; look-ups fail from now on. Answered for the caller to close, which drains it.
     [[nodiscard]] std::shared_ptr<DataSource> remove(std::string_view name);

@@ -32,9 +32,9 @@ struct OptionalTraits<std::optional<T>> {
 /// Names of a result's columns; shared by its rows.
 using Columns = std::vector<std::string>;
 
-/// One row. `get<T>` takes bool, std::int64_t, double, std::string, Bytes, Timestamp, Uuid, Json, the three array types,
-/// or std::optional of one of them (null becomes an empty one). Conversions that lose nothing are made (a SQLite integer
-/// 0/1 read as bool, text read as Json, Uuid or Timestamp, an integer read as double); all else throws.
+/// One row. `get<T>` takes bool, std::int64_t, double, std::string, Bytes, Timestamp, Uuid, Json, the three array
+/// types, or std::optional of one of them (null becomes an empty one). Conversions that lose nothing are made (a SQLite
+/// integer 0/1 read as bool, text read as Json, Uuid or Timestamp, an integer read as double); all else throws.
 class Row {
 public:
     Row(std::shared_ptr<const Columns> columns, std::vector<Value> values);

@@ -43,8 +43,8 @@ T read_member(const Row& row, std::string_view column) {
 
 }  // namespace internal
 
-/// Members are what `Row::get` takes, any integer type (checked for range), a core::Strong number, or std::optional of one
-/// of them. A missing column or a wrong type is a `query` error naming the column; other columns are ignored.
+/// Members are what `Row::get` takes, any integer type (checked for range), a core::Strong number, or std::optional of
+/// one of them. A missing column or a wrong type is a `query` error naming the column; other columns are ignored.
 template <class T>
 [[nodiscard]] T row_as(const Row& row) {
     T made{};
@@ -60,7 +60,8 @@ template <class T>
 [[nodiscard]] std::vector<T> rows_as(const Result& result) {
     std::vector<T> made;
     made.reserve(result.size());
-    for (const Row& row : result) made.push_back(row_as<T>(row));
+    for (const Row& row : result)
+        made.push_back(row_as<T>(row));
     return made;
 }
 

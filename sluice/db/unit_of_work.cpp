@@ -4,8 +4,8 @@
 #include <utility>
 #include <vector>
 
-#include <boost/asio/this_coro.hpp>
 #include <fmt/format.h>
+#include <boost/asio/this_coro.hpp>
 
 #include "sluice/core/mutant.hpp"
 #include "sluice/db/internal/failures.hpp"
@@ -16,8 +16,8 @@ namespace {
 
 struct SavepointMark {
     std::string name;
-    bool sent = false;          // the database knows of it
-    std::size_t position = 0;   // of its statement in the prefix, while it was not sent
+    bool sent = false;         // the database knows of it
+    std::size_t position = 0;  // of its statement in the prefix, while it was not sent
     std::size_t before_commit = 0;
     std::size_t after_commit = 0;
     std::size_t after_rollback = 0;
@@ -61,7 +61,8 @@ struct UnitOfWork::State {
     std::vector<Statement> with_prefix(std::vector<Statement> statements) {
         if (prefix.empty()) return statements;
         std::vector<Statement> all = std::exchange(prefix, {});
-        for (SavepointMark& mark : marks) mark.sent = true;
+        for (SavepointMark& mark : marks)
+            mark.sent = true;
         all.insert(all.end(), std::make_move_iterator(statements.begin()), std::make_move_iterator(statements.end()));
         return all;
     }
@@ -75,7 +76,8 @@ struct UnitOfWork::State {
         mark.after_rollback = after_rollback.size();
         prefix.push_back(statement("SAVEPOINT " + mark.name));
         marks.push_back(std::move(mark));
-        for (Attached& each : attachments) each.attachment->mark();
+        for (Attached& each : attachments)
+            each.attachment->mark();
     }
     void release_savepoint() {
         const SavepointMark mark = take_mark();
@@ -84,7 +86,8 @@ struct UnitOfWork::State {
         } else {
             shrink_to(prefix, mark.position);
         }
-        for (Attached& each : attachments) each.attachment->release_mark();
+        for (Attached& each : attachments)
+            each.attachment->release_mark();
     }
     void roll_back_savepoint() {
         const SavepointMark mark = take_mark();
@@ -97,7 +100,8 @@ struct UnitOfWork::State {
         shrink_to(before_commit, mark.before_commit);
         if (!core::mutant("savepoint_keeps_after_commit")) shrink_to(after_commit, mark.after_commit);
         shrink_to(after_rollback, mark.after_rollback);
-        for (Attached& each : attachments) each.attachment->rollback_to_mark();
+        for (Attached& each : attachments)
+            each.attachment->rollback_to_mark();
     }
     SavepointMark take_mark() {
         SavepointMark mark = std::move(marks.back());
@@ -111,10 +115,12 @@ struct UnitOfWork::State {
             attachments[i].attachment->flushed(results.subspan(from, flushed[i]));
             from += flushed[i];
         }
-        for (Hook& hook : std::exchange(after_commit, {})) hook();
+        for (Hook& hook : std::exchange(after_commit, {}))
+            hook();
     }
     void tell_rolled_back() {
-        for (Hook& hook : std::exchange(after_rollback, {})) hook();
+        for (Hook& hook : std::exchange(after_rollback, {}))
+            hook();
     }
 
     std::string source;
@@ -181,7 +187,9 @@ Task<std::uint64_t> UnitOfWork::bulk(BulkInsert rows) {
     co_return written;
 }
 
-Dialect UnitOfWork::dialect() const noexcept { return state_->transaction->dialect(); }
+Dialect UnitOfWork::dialect() const noexcept {
+    return state_->transaction->dialect();
+}
 
 Task<void> UnitOfWork::savepoint(std::function<Task<void>(UnitOfWork&)> body) {
     state_->check_usable();
@@ -215,7 +223,9 @@ void UnitOfWork::after_rollback(Hook hook) {
     state_->after_rollback.push_back(std::move(hook));
 }
 
-std::string_view UnitOfWork::source() const noexcept { return state_->source; }
+std::string_view UnitOfWork::source() const noexcept {
+    return state_->source;
+}
 
 UnitAttachment* UnitOfWork::find_attachment(std::type_index type) noexcept {
     for (Attached& each : state_->attachments) {
@@ -227,7 +237,8 @@ UnitAttachment* UnitOfWork::find_attachment(std::type_index type) noexcept {
 UnitAttachment& UnitOfWork::add_attachment(std::type_index type, std::unique_ptr<UnitAttachment> attachment) {
     state_->check_open();
     // It joins the savepoints that are open already.
-    for (std::size_t i = 0; i < state_->marks.size(); ++i) attachment->mark();
+    for (std::size_t i = 0; i < state_->marks.size(); ++i)
+        attachment->mark();
     state_->attachments.push_back({type, std::move(attachment)});
     return *state_->attachments.back().attachment;
 }

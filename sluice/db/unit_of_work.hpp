@@ -45,8 +45,8 @@ public:
     virtual Task<void> rollback() noexcept = 0;
 };
 
-/// State that another module keeps with a unit (the outbox's publish buffer). It follows savepoints and is asked for its
-/// statements right before COMMIT. One per type and unit.
+/// State that another module keeps with a unit (the outbox's publish buffer). It follows savepoints and is asked for
+/// its statements right before COMMIT. One per type and unit.
 class UnitAttachment {
 public:
     virtual ~UnitAttachment() = default;
@@ -60,8 +60,8 @@ public:
     virtual void flushed(std::span<const Result> results) noexcept { static_cast<void>(results); }
 };
 
-/// Handed to a transaction's body. Not thread-safe; use on its shard, by one coroutine at a time, until the body returns:
-/// concurrent or late use is a `query` error, never an autocommit.
+/// Handed to a transaction's body. Not thread-safe; use on its shard, by one coroutine at a time, until the body
+/// returns: concurrent or late use is a `query` error, never an autocommit.
 class UnitOfWork final : public Session {
 public:
     using Hook = std::move_only_function<void()>;

@@ -6,8 +6,8 @@ namespace sluice::db {
 
 std::string_view Value::type_name() const noexcept {
     static constexpr std::array<std::string_view, std::variant_size_v<Variant>> names{
-        "null", "bool",          "integer",    "real",       "text", "bytes", "timestamp",
-        "uuid", "json",          "integer array", "text array", "bytes array"};
+        "null",      "bool", "integer", "real",          "text",       "bytes",
+        "timestamp", "uuid", "json",    "integer array", "text array", "bytes array"};
     return names[variant_.index()];
 }
 

@@ -9,7 +9,8 @@ constexpr std::size_t kFingerprintLimit = 200;
 
 void cut(std::string& text) {
     std::size_t end = kFingerprintLimit;
-    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;  // never inside a UTF-8 sequence
+    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80)
+        --end;  // never inside a UTF-8 sequence
     text.resize(end);
     text += "...";
 }

@@ -8,8 +8,8 @@
 
 namespace sluice::db::internal {
 
-/// Pure. String, blob and number literals become `?`, comments go, placeholders and names stay. At most 200 bytes; what was
-/// cut ends in "...".
+/// Pure. String, blob and number literals become `?`, comments go, placeholders and names stay. At most 200 bytes; what
+/// was cut ends in "...".
 [[nodiscard]] std::string fingerprint(std::string_view sql);
 
 }  // namespace sluice::db::internal

@@ -1,5 +1,5 @@
-// A value that many read without a lock while one at a time changes it: two copies, readers are counted in and out of the
-// one they read, a change goes to the copy nobody reads, then to the other.
+// A value that many read without a lock while one at a time changes it: two copies, readers are counted in and out of
+// the one they read, a change goes to the copy nobody reads, then to the other.
 //
 //     LeftRight<Map> map;
 //     map.change([&](Map& copy) { copy.emplace(name, source); });   // called once per copy
@@ -26,14 +26,16 @@ public:
         return look(copies_[reading.copy()]);
     }
 
-    /// Calls `edit` for both copies, one change at a time. It must do the same to both and must not throw the second time.
+    /// Calls `edit` for both copies, one change at a time. It must do the same to both and must not throw the second
+    /// time.
     template <class Edit>
     void change(Edit edit) {
         const std::lock_guard lock(writers_);
         const std::size_t old = current_.load();
         edit(copies_[1 - old]);  // nobody reads it: the change before waited for that
         current_.store(1 - old);
-        while (readers_[old].load() != 0) std::this_thread::yield();
+        while (readers_[old].load() != 0)
+            std::this_thread::yield();
         edit(copies_[old]);
     }
 

@@ -5,8 +5,12 @@
 namespace sluice::db::internal {
 namespace {
 
-bool is_space(char c) noexcept { return c == ' ' || (c >= '\t' && c <= '\r'); }
-bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
+bool is_space(char c) noexcept {
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+bool is_digit(char c) noexcept {
+    return c >= '0' && c <= '9';
+}
 bool is_word(char c) noexcept {
     return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
            static_cast<unsigned char>(c) >= 0x80;
@@ -14,7 +18,8 @@ bool is_word(char c) noexcept {
 
 template <class Predicate>
 std::size_t length_while(std::string_view text, std::size_t from, Predicate holds) noexcept {
-    while (from < text.size() && holds(text[from])) ++from;
+    while (from < text.size() && holds(text[from]))
+        ++from;
     return from;
 }
 
@@ -68,7 +73,8 @@ Measured measure(std::string_view text) noexcept {
     if (first == '-' && second == '-') return {SqlTokenKind::comment, until_after(text, "\n", 2)};
     if (first == '/' && second == '*') return {SqlTokenKind::comment, until_after(text, "*/", 2)};
     if (first == '\'') return {SqlTokenKind::string, quoted_length(text, 0, '\'', true)};
-    if ((first == 'x' || first == 'X') && second == '\'') return {SqlTokenKind::string, quoted_length(text, 1, '\'', true)};
+    if ((first == 'x' || first == 'X') && second == '\'')
+        return {SqlTokenKind::string, quoted_length(text, 1, '\'', true)};
     if (first == '"' || first == '`') return {SqlTokenKind::name, quoted_length(text, 0, first, true)};
     if (first == '[') return {SqlTokenKind::name, quoted_length(text, 0, ']', false)};
     if (is_digit(first) || (first == '.' && is_digit(second))) return {SqlTokenKind::number, number_length(text)};

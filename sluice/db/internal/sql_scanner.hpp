@@ -1,5 +1,5 @@
-// Splits SQL into the tokens that placeholder translation and fingerprints care about. Not a parser: it only knows where
-// strings, comments and names begin and end (SQLite's rules, which are the standard's plus [x] and `x`).
+// Splits SQL into the tokens that placeholder translation and fingerprints care about. Not a parser: it only knows
+// where strings, comments and names begin and end (SQLite's rules, which are the standard's plus [x] and `x`).
 #pragma once
 
 #include <cstddef>

@@ -172,7 +172,8 @@ std::string format_uuid(const Uuid& uuid) {
 }
 
 std::optional<Uuid> parse_uuid(std::string_view text) {
-    if (text.size() != 36 || text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-') return std::nullopt;
+    if (text.size() != 36 || text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-')
+        return std::nullopt;
     std::string digits;
     for (char c : text) {
         if (c != '-') digits += c;
@@ -184,14 +185,19 @@ std::optional<Uuid> parse_uuid(std::string_view text) {
     return uuid;
 }
 
-std::string encode_array(const std::vector<std::int64_t>& array) { return core::json::encode(array); }
+std::string encode_array(const std::vector<std::int64_t>& array) {
+    return core::json::encode(array);
+}
 
-std::string encode_array(const std::vector<std::string>& array) { return core::json::encode(array); }
+std::string encode_array(const std::vector<std::string>& array) {
+    return core::json::encode(array);
+}
 
 std::string encode_array(const std::vector<Bytes>& array) {
     std::vector<std::string> texts;
     texts.reserve(array.size());
-    for (const Bytes& bytes : array) texts.push_back(to_hex(bytes));
+    for (const Bytes& bytes : array)
+        texts.push_back(to_hex(bytes));
     return core::json::encode(texts);
 }
 

@@ -99,7 +99,8 @@ public:
 private:
     OpenWork::Permit enter() {
         OpenWork::Permit permit(work_);
-        if (closing_.load()) throw db::internal::failure(ErrorKind::connection, settings_.name, "the data source is closed");
+        if (closing_.load())
+            throw db::internal::failure(ErrorKind::connection, settings_.name, "the data source is closed");
         return permit;
     }
 

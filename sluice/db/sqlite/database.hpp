@@ -34,8 +34,8 @@ struct Settings {
 /// A data source on one file. See docs/sqlite.md, "Group commit".
 class Database : public DataSource {
 public:
-    /// Opens (and creates) the file and starts the threads. Throws db::Error `config` for unusable settings, `connection`
-    /// with the path when the file cannot be opened.
+    /// Opens (and creates) the file and starts the threads. Throws db::Error `config` for unusable settings,
+    /// `connection` with the path when the file cannot be opened.
     [[nodiscard]] static std::shared_ptr<Database> open(Settings settings, core::Logger log, core::Metrics& metrics);
 
     /// One hook per database, for the outbox; see group_hook.hpp. Null takes it out. Waits until the group in progress

@@ -1,4 +1,5 @@
-// What the outbox adds to a group of units: after the last unit is decided and before COMMIT it numbers the new messages.
+// What the outbox adds to a group of units: after the last unit is decided and before COMMIT it numbers the new
+// messages.
 #pragma once
 
 #include <cstdint>

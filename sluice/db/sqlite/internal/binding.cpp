@@ -74,7 +74,9 @@ struct Refuser {
 
 }  // namespace
 
-std::optional<std::string> refusal(const Value& value) { return std::visit(Refuser{}, value.variant()); }
+std::optional<std::string> refusal(const Value& value) {
+    return std::visit(Refuser{}, value.variant());
+}
 
 int bind_value(sqlite3_stmt* statement, int index, const Value& value) {
     return std::visit(Binder{statement, index}, value.variant());

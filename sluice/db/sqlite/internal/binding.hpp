@@ -11,7 +11,8 @@
 
 namespace sluice::db::sqlite {
 
-/// Why `value` cannot be stored (invalid UTF-8, NUL in text, not a number), as a message without the value; empty if it can.
+/// Why `value` cannot be stored (invalid UTF-8, NUL in text, not a number), as a message without the value; empty if it
+/// can.
 [[nodiscard]] std::optional<std::string> refusal(const Value& value);
 
 /// Binds `value` as parameter `index` (from 1) and answers SQLite's result code. Text and bytes are not copied: `value`

@@ -18,7 +18,9 @@ std::string quoted(std::string_view name) {
     return text + '"';
 }
 
-bool is_name(std::string_view name) { return !name.empty() && db::internal::is_storable_text(name); }
+bool is_name(std::string_view name) {
+    return !name.empty() && db::internal::is_storable_text(name);
+}
 
 }  // namespace
 
@@ -36,8 +38,8 @@ std::expected<std::string, std::string> insert_sql(const BulkInsert& rows) {
     }
     for (std::size_t i = 0; i < rows.rows.size(); ++i) {
         if (rows.rows[i].size() != rows.columns.size()) {
-            return std::unexpected(fmt::format("bulk insert into {}: row {} has {} values for {} columns", rows.table, i,
-                                               rows.rows[i].size(), rows.columns.size()));
+            return std::unexpected(fmt::format("bulk insert into {}: row {} has {} values for {} columns", rows.table,
+                                               i, rows.rows[i].size(), rows.columns.size()));
         }
     }
     return fmt::format("INSERT INTO {}({}) VALUES ({})", quoted(rows.table), names, places);

@@ -20,11 +20,16 @@ constexpr int kProgressSteps = 4'000;
 constexpr std::size_t kLargestCachedSql = 16 * 1024;
 
 constexpr std::array<const char*, 10> kControlSql{
-    "BEGIN IMMEDIATE",        "BEGIN",
-    "COMMIT",                 "ROLLBACK",
-    "SAVEPOINT sluice_unit",  "RELEASE sluice_unit",
-    "ROLLBACK TO sluice_unit", "SAVEPOINT sluice_bulk",
-    "RELEASE sluice_bulk",    "ROLLBACK TO sluice_bulk",
+    "BEGIN IMMEDIATE",
+    "BEGIN",
+    "COMMIT",
+    "ROLLBACK",
+    "SAVEPOINT sluice_unit",
+    "RELEASE sluice_unit",
+    "ROLLBACK TO sluice_unit",
+    "SAVEPOINT sluice_bulk",
+    "RELEASE sluice_bulk",
+    "ROLLBACK TO sluice_bulk",
 };
 
 /// Leaves a statement ready for its next use, whatever happened.
@@ -81,10 +86,11 @@ void Engine::set_up() {
             }
         }
         if (mode != "wal") {
-            throw internal::failure(ErrorKind::config, options_.source,
-                                    fmt::format("{} is in journal mode \"{}\" and cannot be in WAL mode; use a file on a "
-                                                "local disk",
-                                                options_.path, mode));
+            throw internal::failure(
+                ErrorKind::config, options_.source,
+                fmt::format("{} is in journal mode \"{}\" and cannot be in WAL mode; use a file on a "
+                            "local disk",
+                            options_.path, mode));
         }
         exec(options_.synchronous == Synchronous::full ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
         exec("PRAGMA foreign_keys = ON");
@@ -106,7 +112,9 @@ void Engine::set_interrupts(core::SteadyTime deadline, const std::atomic<bool>* 
     cancel_ = cancel;
 }
 
-bool Engine::in_transaction() const noexcept { return sqlite3_get_autocommit(handle_.get()) == 0; }
+bool Engine::in_transaction() const noexcept {
+    return sqlite3_get_autocommit(handle_.get()) == 0;
+}
 
 bool Engine::deferred_keys_open() const noexcept {
     int open = 0;
@@ -209,7 +217,8 @@ void Engine::check_tail(const std::string& sql, const char* tail) {
 
 void Engine::bind(const std::string& sql, const Prepared& prepared, const std::vector<Value>& values) {
     if (values.size() != prepared.placeholders) {
-        refuse(fmt::format("the statement has {} placeholders and {} values", prepared.placeholders, values.size()), sql);
+        refuse(fmt::format("the statement has {} placeholders and {} values", prepared.placeholders, values.size()),
+               sql);
     }
     int index = 0;
     for (const Value& value : values) {
@@ -227,7 +236,8 @@ void Engine::step_all(const std::string& sql, Prepared& prepared, Result& result
     while (code == SQLITE_ROW) {
         std::vector<Value> values;
         values.reserve(static_cast<std::size_t>(width));
-        for (int i = 0; i < width; ++i) values.push_back(read_column(statement, i));
+        for (int i = 0; i < width; ++i)
+            values.push_back(read_column(statement, i));
         result.rows.emplace_back(prepared.columns, std::move(values));
         code = sqlite3_step(statement);
     }
@@ -241,7 +251,8 @@ void Engine::refresh_columns(Prepared& prepared) {
     Columns names;
     const int width = sqlite3_column_count(prepared.handle.get());
     names.reserve(static_cast<std::size_t>(width));
-    for (int i = 0; i < width; ++i) names.emplace_back(sqlite3_column_name(prepared.handle.get(), i));
+    for (int i = 0; i < width; ++i)
+        names.emplace_back(sqlite3_column_name(prepared.handle.get(), i));
     prepared.columns = std::make_shared<const Columns>(std::move(names));
     prepared.reprepared = reprepared;
 }

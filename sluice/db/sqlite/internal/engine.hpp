@@ -44,8 +44,8 @@ struct EngineOptions {
 /// Failures are db::Error with the source's name and the statement's fingerprint.
 class Engine {
 public:
-    /// Opens and sets the connection up: WAL, synchronous, foreign keys, busy timeout. Throws `connection`, or `config` when
-    /// the file cannot be in WAL mode or the library is too old.
+    /// Opens and sets the connection up: WAL, synchronous, foreign keys, busy timeout. Throws `connection`, or `config`
+    /// when the file cannot be in WAL mode or the library is too old.
     explicit Engine(EngineOptions options);
     ~Engine();
     Engine(const Engine&) = delete;
@@ -62,8 +62,8 @@ public:
     /// A number that changes when another connection commits.
     [[nodiscard]] std::int64_t data_version();
 
-    /// From now on a statement is interrupted when `deadline` has passed (`timeout`) or `*cancel` is set (`cancelled`); both
-    /// are looked at every few thousand steps of SQLite's machine. `cancel` may be null and must outlive its use.
+    /// From now on a statement is interrupted when `deadline` has passed (`timeout`) or `*cancel` is set (`cancelled`);
+    /// both are looked at every few thousand steps of SQLite's machine. `cancel` may be null and must outlive its use.
     void set_interrupts(core::SteadyTime deadline, const std::atomic<bool>* cancel) noexcept;
 
     /// Moves the WAL into the file and empties it, as far as other processes allow.

@@ -21,7 +21,9 @@ void GroupFsm::submit(const Ask& ask) {
     }
 }
 
-void GroupFsm::request_group(bool force) { (force ? group_wanted_ : probe_wanted_) = true; }
+void GroupFsm::request_group(bool force) {
+    (force ? group_wanted_ : probe_wanted_) = true;
+}
 
 Action GroupFsm::next(SteadyTime now) {
     if (!answers_.empty()) {
@@ -314,7 +316,8 @@ void GroupFsm::end_unit() noexcept {
 
 void GroupFsm::end_group(Verdict verdict) {
     const auto size = static_cast<std::uint32_t>(released_.size());
-    for (UnitId unit : released_) answer(unit, verdict, true);
+    for (UnitId unit : released_)
+        answer(unit, verdict, true);
     released_.clear();
     expected_ = std::max(size, previous_size_);
     previous_size_ = size;

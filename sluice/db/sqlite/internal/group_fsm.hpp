@@ -83,11 +83,11 @@ struct Outcome {
 };
 
 struct GroupLimits {
-    std::uint32_t units = 256;                       ///< per commit
-    std::chrono::nanoseconds age{50'000'000};        ///< no unit is taken into a group older than this
-    std::chrono::nanoseconds hold{1'000'000'000};    ///< per unit
-    std::chrono::nanoseconds grace{50'000'000};      ///< for the COMMIT after a statement that outlasted the hold limit
-    std::chrono::nanoseconds linger_most{200'000};   ///< and at most a quarter of the latest COMMIT's time
+    std::uint32_t units = 256;                      ///< per commit
+    std::chrono::nanoseconds age{50'000'000};       ///< no unit is taken into a group older than this
+    std::chrono::nanoseconds hold{1'000'000'000};   ///< per unit
+    std::chrono::nanoseconds grace{50'000'000};     ///< for the COMMIT after a statement that outlasted the hold limit
+    std::chrono::nanoseconds linger_most{200'000};  ///< and at most a quarter of the latest COMMIT's time
 };
 
 /// Not thread-safe; belongs to the writer's thread.

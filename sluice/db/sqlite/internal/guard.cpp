@@ -13,21 +13,26 @@ namespace {
 
 /// With an argument these read or change the file, not the connection.
 constexpr std::array<std::string_view, 16> kHarmlessPragmas{
-    "table_info",       "table_xinfo",       "table_list",      "index_info",      "index_xinfo",     "index_list",
-    "foreign_key_list", "foreign_key_check", "integrity_check", "quick_check",     "user_version",    "application_id",
-    "optimize",         "defer_foreign_keys", "database_list",  "incremental_vacuum"};
+    "table_info",       "table_xinfo",        "table_list",      "index_info",        "index_xinfo",  "index_list",
+    "foreign_key_list", "foreign_key_check",  "integrity_check", "quick_check",       "user_version", "application_id",
+    "optimize",         "defer_foreign_keys", "database_list",   "incremental_vacuum"};
 
 bool is_harmless(std::string_view pragma) {
     std::string lower(pragma);
-    std::ranges::transform(lower, lower.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    std::ranges::transform(lower, lower.begin(),
+                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
     return std::ranges::find(kHarmlessPragmas, lower) != kHarmlessPragmas.end();
 }
 
 }  // namespace
 
-Guard::Guard(sqlite3* handle) { sqlite3_set_authorizer(handle, &Guard::authorize, this); }
+Guard::Guard(sqlite3* handle) {
+    sqlite3_set_authorizer(handle, &Guard::authorize, this);
+}
 
-std::string Guard::take_refusal() { return std::exchange(refusal_, {}); }
+std::string Guard::take_refusal() {
+    return std::exchange(refusal_, {});
+}
 
 int Guard::authorize(void* self, int action, const char* first, const char* second, const char*, const char*) {
     auto* const guard = static_cast<Guard*>(self);

@@ -1,5 +1,5 @@
-// What a statement of a unit or a reader may not do to the connection it shares with others: end the transaction, attach
-// files, change settings. SQLite asks while it prepares.
+// What a statement of a unit or a reader may not do to the connection it shares with others: end the transaction,
+// attach files, change settings. SQLite asks while it prepares.
 #pragma once
 
 #include <string>

@@ -35,14 +35,14 @@ Instruments::Instruments(core::Metrics& metrics, const std::string& source)
                               {{"source", source}})),
       waiting(metrics.gauge("sluice_db_waiting", "Units that wait for the writer", {{"source", source}})),
       readers_in_use(metrics.gauge("sluice_db_readers_in_use", "Reading connections in use", {{"source", source}})),
-      group_size(metrics.histogram("sluice_db_group_size", "Units per committed group", {{"source", source}},
-                                   size_buckets())),
+      group_size(
+          metrics.histogram("sluice_db_group_size", "Units per committed group", {{"source", source}}, size_buckets())),
       unit_wait(metrics.histogram("sluice_db_unit_wait_seconds", "From a unit's first request to its start",
                                   {{"source", source}})),
       unit_hold(metrics.histogram("sluice_db_unit_hold_seconds", "From a unit's start to its savepoint's end",
                                   {{"source", source}})),
       commit(metrics.histogram("sluice_db_commit_seconds", "COMMIT of a group", {{"source", source}})),
-      reader_wait(metrics.histogram("sluice_db_reader_wait_seconds", "Wait for a reading connection",
-                                    {{"source", source}})) {}
+      reader_wait(
+          metrics.histogram("sluice_db_reader_wait_seconds", "Wait for a reading connection", {{"source", source}})) {}
 
 }  // namespace sluice::db::sqlite

@@ -47,7 +47,8 @@ private:
             const std::lock_guard lock(mutex_);
             if (--open_ == 0) tell.swap(waiting_);
         }
-        for (const auto& done : tell) done();
+        for (const auto& done : tell)
+            done();
     }
 
     std::mutex mutex_;

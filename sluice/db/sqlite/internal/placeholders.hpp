@@ -15,8 +15,8 @@ struct TranslatedSql {
     std::size_t placeholders = 0;  ///< the highest number used
 };
 
-/// Pure. Strings, comments and names are left alone. The error is a message for people: `$0`, a number beyond 250,000, or
-/// another style of placeholder (`?`, `:x`, `@x`, `$x`).
+/// Pure. Strings, comments and names are left alone. The error is a message for people: `$0`, a number beyond 250,000,
+/// or another style of placeholder (`?`, `:x`, `@x`, `$x`).
 [[nodiscard]] std::expected<TranslatedSql, std::string> translate_placeholders(std::string_view sql);
 
 }  // namespace sluice::db::sqlite

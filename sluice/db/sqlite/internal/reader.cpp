@@ -42,14 +42,17 @@ void Reader::submit(ReadSessionPtr session) {
     inbox_.push({std::move(session), false});
 }
 
-void Reader::end(ReadSessionPtr session) { inbox_.push({std::move(session), true}); }
+void Reader::end(ReadSessionPtr session) {
+    inbox_.push({std::move(session), true});
+}
 
 void Reader::loop() {
     std::vector<Item> items;
     while (!stopping_) {
         inbox_.wait(snapshot_ends_, std::chrono::nanoseconds(0));
         inbox_.take(items);
-        for (Item& item : items) handle(std::move(item));
+        for (Item& item : items)
+            handle(std::move(item));
         if (std::chrono::steady_clock::now() >= snapshot_ends_) expire();
     }
     close_snapshot();
@@ -84,8 +87,7 @@ void Reader::handle(Item item) {
 }
 
 void Reader::serve(ReadSession& session) {
-    const SteadyTime limit =
-        session.transaction ? snapshot_ends_ : std::chrono::steady_clock::now() + age_limit_;
+    const SteadyTime limit = session.transaction ? snapshot_ends_ : std::chrono::steady_clock::now() + age_limit_;
     engine_.set_interrupts(std::min(limit, session.deadline), &session.cancelled);
     try {
         run_statements(session);
@@ -100,7 +102,8 @@ void Reader::run_statements(ReadSession& session) {
     // Several statements see one state of the file.
     const bool snapshot = session.transaction || session.statements.size() > 1;
     if (snapshot && !engine_.in_transaction()) engine_.control(Control::begin);
-    for (const Statement& statement : session.statements) session.results.push_back(engine_.run(statement));
+    for (const Statement& statement : session.statements)
+        session.results.push_back(engine_.run(statement));
     if (snapshot && !session.transaction) engine_.control(Control::commit);
 }
 

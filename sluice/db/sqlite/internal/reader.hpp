@@ -41,7 +41,8 @@ using ReadSessionPtr = std::shared_ptr<ReadSession>;  // shared by the borrower,
 
 class Reader {
 public:
-    /// Opens the connection on the calling thread. `given_back` is called on the reader's thread when a borrowing has ended.
+    /// Opens the connection on the calling thread. `given_back` is called on the reader's thread when a borrowing has
+    /// ended.
     Reader(EngineOptions options, std::chrono::milliseconds age_limit, std::function<void(Reader&)> given_back);
     ~Reader();
     Reader(const Reader&) = delete;

@@ -101,10 +101,11 @@ runtime::Task<ReaderLease> ReaderPool::borrow(bool transaction, SteadyTime deadl
     const SteadyTime now = std::chrono::steady_clock::now();
     instruments_.reader_wait.observe(std::chrono::duration<double>(now - began).count());
     if (reader != nullptr) co_return ReaderLease(shared_from_this(), *reader, std::move(session));
-    if (now >= deadline) throw internal::failure(ErrorKind::timeout, source_, "the deadline passed before a reader was free");
-    throw internal::failure(ErrorKind::pool_exhausted, source_,
-                            fmt::format("no reader was free within {} ms; raise `readers` or keep reads shorter",
-                                        wait_limit_.count()));
+    if (now >= deadline)
+        throw internal::failure(ErrorKind::timeout, source_, "the deadline passed before a reader was free");
+    throw internal::failure(
+        ErrorKind::pool_exhausted, source_,
+        fmt::format("no reader was free within {} ms; raise `readers` or keep reads shorter", wait_limit_.count()));
 }
 
 Reader* ReaderPool::take_or_wait(const std::shared_ptr<Waiter>& waiter) {

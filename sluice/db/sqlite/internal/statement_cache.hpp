@@ -41,7 +41,7 @@ private:
         Prepared prepared;
     };
     std::size_t limit_;
-    std::list<Entry> entries_;  // most recently used first
+    std::list<Entry> entries_;                                                 // most recently used first
     std::unordered_map<std::string_view, std::list<Entry>::iterator> by_sql_;  // views into entries_
 };
 

@@ -16,8 +16,9 @@
 
 namespace sluice::db::sqlite {
 
-/// At most one request is under way. `request` and `answer` belong to the shard, except from the moment the writer moved
-/// `stage` from queued to taken until it posted the answer back. `resume`, `over` and `started` belong to the shard always.
+/// At most one request is under way. `request` and `answer` belong to the shard, except from the moment the writer
+/// moved `stage` from queued to taken until it posted the answer back. `resume`, `over` and `started` belong to the
+/// shard always.
 struct UnitSession {
     enum class Stage : std::uint8_t { idle, queued, taken, withdrawn };
     struct Request {

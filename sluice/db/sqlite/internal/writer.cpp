@@ -63,9 +63,9 @@ void Writer::admit() {
     if (waiting_.fetch_add(1, std::memory_order_relaxed) < settings_.queue_limit) return;
     waiting_.fetch_sub(1, std::memory_order_relaxed);
     instruments_.refused.add();
-    throw internal::failure(ErrorKind::pool_exhausted, settings_.name,
-                            fmt::format("{} units wait for the writer already (queue_limit); try later",
-                                        settings_.queue_limit));
+    throw internal::failure(
+        ErrorKind::pool_exhausted, settings_.name,
+        fmt::format("{} units wait for the writer already (queue_limit); try later", settings_.queue_limit));
 }
 
 void Writer::submit(const UnitSessionPtr& session) {
@@ -86,7 +86,8 @@ void Writer::abandon(const UnitSessionPtr& session) {
 }
 
 void Writer::set_hook(std::shared_ptr<GroupHook> hook) {
-    SLUICE_ASSERT(std::this_thread::get_id() != thread_.get_id(), "the group hook of {} replaces itself", settings_.name);
+    SLUICE_ASSERT(std::this_thread::get_id() != thread_.get_id(), "the group hook of {} replaces itself",
+                  settings_.name);
     auto set = std::make_shared<std::promise<void>>();
     {
         const std::lock_guard lock(control_mutex_);
@@ -179,7 +180,8 @@ void Writer::apply_control() {
         hook_set = std::exchange(when_hook_set_, {});
         control_waiting_ = false;
     }
-    for (const auto& tell : hook_set) tell();
+    for (const auto& tell : hook_set)
+        tell();
 }
 
 Outcome Writer::perform(const Action& action) {

@@ -36,7 +36,8 @@ public:
     [[nodiscard]] UnitSessionPtr new_session(SteadyTime deadline);
     /// Throws `pool_exhausted` when `queue_limit` units wait, `connection` when the source is closed.
     void admit();
-    /// Hands the session's request over; its shard's `resume` is called with the answer in place. Admit a first one before.
+    /// Hands the session's request over; its shard's `resume` is called with the answer in place. Admit a first one
+    /// before.
     void submit(const UnitSessionPtr& session);
     /// Rolls the session's unit back without an answer.
     void abandon(const UnitSessionPtr& session);

@@ -188,23 +188,25 @@ std::exception_ptr Writer::error_for(Verdict verdict) const {
     };
     switch (verdict) {
         case Verdict::overdue:
-            return made(ErrorKind::timeout, fmt::format("the unit kept the writer beyond {} ms (hold_limit) and was rolled "
-                                                        "back; keep slow work out of units",
-                                                        settings_.hold_limit.count()));
+            return made(ErrorKind::timeout,
+                        fmt::format("the unit kept the writer beyond {} ms (hold_limit) and was rolled "
+                                    "back; keep slow work out of units",
+                                    settings_.hold_limit.count()));
         case Verdict::deadline:
             return made(ErrorKind::timeout, "the unit's deadline passed; it was rolled back");
         case Verdict::begin_failed:
             return group_error_;
         case Verdict::group_lost:
-            return made(ErrorKind::serialization, "the unit was rolled back with its group; run it again", group_error_);
+            return made(ErrorKind::serialization, "the unit was rolled back with its group; run it again",
+                        group_error_);
         case Verdict::commit_failed:
             break;
         default:
             return nullptr;
     }
     if (commit_unknown_) {
-        return made(ErrorKind::outcome_unknown, "COMMIT failed on the disk: rolled back, unless the machine crashes now",
-                    group_error_);
+        return made(ErrorKind::outcome_unknown,
+                    "COMMIT failed on the disk: rolled back, unless the machine crashes now", group_error_);
     }
     try {
         std::rethrow_exception(group_error_);
@@ -252,7 +254,8 @@ void Writer::give_answer(const Action& action) {
 void Writer::count_end(const UnitSession& session, Verdict verdict) const {
     switch (verdict) {
         case Verdict::done:
-            return (session.request.kind == AskKind::commit ? instruments_.units_committed : instruments_.units_rolled_back)
+            return (session.request.kind == AskKind::commit ? instruments_.units_committed
+                                                            : instruments_.units_rolled_back)
                 .add();
         case Verdict::overdue:
             return instruments_.units_overdue.add();
@@ -269,7 +272,8 @@ void Writer::flush_answers() {
         runtime::Shard* const shard = answered_.back()->shard;
         std::vector<UnitSessionPtr> mine;
         std::vector<UnitSessionPtr> others;
-        for (UnitSessionPtr& session : answered_) (session->shard == shard ? mine : others).push_back(std::move(session));
+        for (UnitSessionPtr& session : answered_)
+            (session->shard == shard ? mine : others).push_back(std::move(session));
         answered_ = std::move(others);
         shard->post([mine = std::move(mine)] { resume_units(mine); });
     }
@@ -283,11 +287,13 @@ void Writer::finish() {
         const std::lock_guard lock(control_mutex_);
         ended_ = true;
         tell = std::exchange(when_closed_, {});
-        for (auto& set : when_hook_set_) tell.push_back(std::move(set));
+        for (auto& set : when_hook_set_)
+            tell.push_back(std::move(set));
         when_hook_set_.clear();
     }
     hook_.reset();
-    for (const auto& call : tell) call();
+    for (const auto& call : tell)
+        call();
 }
 
 }  // namespace sluice::db::sqlite
