@@ -5,7 +5,7 @@
 
 #include <gtest/gtest.h>
 
-#include "sluice/http/internal/test_server.hpp"
+#include "sluice/http/server_fixture_test.hpp"
 
 namespace sluice::http {
 namespace {
@@ -79,7 +79,7 @@ TEST_F(HttpServerLimits, a_head_that_trickles_in_is_ended_with_408) {
     std::size_t at = 0;
     while (std::chrono::steady_clock::now() - begun < 300ms && at + 1 < head.size()) {
         peer.send(head.substr(at++, 1));
-        std::this_thread::sleep_for(2ms);  // the pace of the attacker, not a wait for a condition
+        std::this_thread::sleep_for(2ms);  // lint: allow sleep: the pace of the attacker is what is tested
     }
     const HttpAnswer answer = peer.read_answer();
     EXPECT_EQ(answer.status, 408U);
