@@ -154,6 +154,7 @@ TEST_F(HttpServerLimits, a_client_that_does_not_read_its_answer_is_given_up) {
     for (int i = 0; i < 8; ++i)
         requests += get("/large");
     peer.send(requests);
+    wait_until([this] { return counted("sluice_http_requests_total") >= 1; });
     wait_until([this] { return gauge("sluice_http_connections").value() == 0; });
     EXPECT_LT(peer.read_until_closed().size(), 8U * 8 * 1024 * 1024);
 }
