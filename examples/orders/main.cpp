@@ -3,8 +3,8 @@
 #include <exception>
 #include <string>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include "examples/orders/routes.hpp"
 #include "examples/orders/shop.hpp"
@@ -21,8 +21,7 @@ struct Options {
 
 int run(const Options& options) {
     const auto level = options.quiet ? sluice::core::LogLevel::warn : sluice::core::LogLevel::info;
-    sluice::app::App shop(options.settings,
-                          sluice::core::Logger::to_stderr(sluice::core::LogFormat::text, level));
+    sluice::app::App shop(options.settings, sluice::core::Logger::to_stderr(sluice::core::LogFormat::text, level));
     shop.tenant("shop_a", "Alder & Co")
         .tenant("shop_b", "Birch Market")
         .migrations(orders::migrations())
@@ -41,7 +40,8 @@ int main(int argc, char** argv) {
     Options options;
     CLI::App cli("Sluice's example shop: orders and restocks, live on every page");
     cli.add_option("--port", options.settings.port, "Port on 127.0.0.1; 0 takes a free one")->capture_default_str();
-    cli.add_option("--admin-port", options.settings.admin_port, "Port of /metrics and /readyz on 127.0.0.1; 0: a free one")
+    cli.add_option("--admin-port", options.settings.admin_port,
+                   "Port of /metrics and /readyz on 127.0.0.1; 0: a free one")
         ->capture_default_str();
     cli.add_option("--data", options.settings.data_dir, "Folder of the tenants' files")->capture_default_str();
     cli.add_option("--web", options.settings.web_dir, "Folder of the built page")->capture_default_str();

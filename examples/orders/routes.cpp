@@ -54,17 +54,17 @@ enum class Stored { now, before, otherwise, unknown_article };
 Task<Stored> store(sluice::db::UnitOfWork& unit, Change change, const Ledger& ledger) {
     const auto article = co_await unit.query_one("select id from article where id = $1", change.article);
     if (!article) co_return Stored::unknown_article;
-    const auto earlier = co_await unit.query_one(
-        fmt::format("select article, quantity from {} where id = $1", ledger.table), change.id);
+    const auto earlier =
+        co_await unit.query_one(fmt::format("select article, quantity from {} where id = $1", ledger.table), change.id);
     if (earlier) {
-        const bool same = earlier->get<std::string>(0) == change.article &&
-                          earlier->get<std::int64_t>(1) == change.quantity;
+        const bool same =
+            earlier->get<std::string>(0) == change.article && earlier->get<std::int64_t>(1) == change.quantity;
         co_return same ? Stored::before : Stored::otherwise;
     }
     const std::int64_t at_us = wall_us();
-    co_await unit.execute(
-        fmt::format("insert into {}(id, article, quantity, {}) values ($1, $2, $3, $4)", ledger.table, ledger.time_column),
-        change.id, change.article, change.quantity, at_us);
+    co_await unit.execute(fmt::format("insert into {}(id, article, quantity, {}) values ($1, $2, $3, $4)", ledger.table,
+                                      ledger.time_column),
+                          change.id, change.article, change.quantity, at_us);
     stock_queue().publish(unit, ledger.event(change, at_us));
     co_return Stored::now;
 }
@@ -110,8 +110,8 @@ Task<void> write_catalogue(sluice::db::UnitOfWork& unit, std::string tenant) {
     const auto first = co_await unit.query_one("select id from article limit 1");
     if (first) co_return;
     for (const Article& article : catalogue(tenant)) {
-        co_await unit.execute("insert into article(id, name, price_cents) values ($1, $2, $3)", article.id, article.name,
-                              article.price_cents);
+        co_await unit.execute("insert into article(id, name, price_cents) values ($1, $2, $3)", article.id,
+                              article.name, article.price_cents);
         const Change change{"first-" + article.id, article.id, kFirstStock};
         co_await store(unit, change, kRestocks);
     }

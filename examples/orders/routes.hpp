@@ -10,8 +10,8 @@
 
 namespace orders {
 
-/// Body of `POST /orders` and `POST /restock`. The client chooses the id, so a request whose answer was lost can be sent
-/// again: the same id with the same content answers what is stored.
+/// Body of `POST /orders` and `POST /restock`. The client chooses the id, so a request whose answer was lost can be
+/// sent again: the same id with the same content answers what is stored.
 struct Change {
     std::string id;
     std::string article;

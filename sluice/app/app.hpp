@@ -1,5 +1,6 @@
-// The assembly: one object that opens each tenant's database, migrates it, starts outbox, projections, hub and HTTP server
-// in that order and drains them in reverse. It holds no logic of its own; every part can be wired by hand instead.
+// The assembly: one object that opens each tenant's database, migrates it, starts outbox, projections, hub and HTTP
+// server in that order and drains them in reverse. It holds no logic of its own; every part can be wired by hand
+// instead.
 //
 //     app::App shop(app::Settings{.data_dir = "data", .port = 8080}, log);
 //     shop.tenant("shop_a", "Alder & Co").queue(stock).project<StockLevel>(stock);
@@ -21,22 +22,22 @@
 #include "sluice/migrate/migration.hpp"
 #include "sluice/outbox/outbox.hpp"
 #include "sluice/outbox/queue.hpp"
-#include "sluice/projection/projections.hpp"
+#include "sluice/projection/runtime.hpp"
 #include "sluice/runtime/profile.hpp"
-#include "sluice/tenant/registry.hpp"
+#include "sluice/tenant/tenant_id.hpp"
 
 namespace sluice::app {
 
 struct Settings {
-    std::string data_dir = "data";       ///< one file per tenant, `<id>.sqlite3`; made if missing
-    std::string address = "127.0.0.1";   ///< of the public listener
-    std::uint16_t port = 8080;           ///< 0: any free one
-    std::uint16_t admin_port = 0;        ///< on 127.0.0.1; 0: any free one
-    std::string web_dir;                 ///< static files served at `/`; empty: none
-    std::uint32_t shards = 0;            ///< 0: one per core
+    std::string data_dir = "data";      ///< one file per tenant, `<id>.sqlite3`; made if missing
+    std::string address = "127.0.0.1";  ///< of the public listener
+    std::uint16_t port = 8080;          ///< 0: any free one
+    std::uint16_t admin_port = 0;       ///< on 127.0.0.1; 0: any free one
+    std::string web_dir;                ///< static files served at `/`; empty: none
+    std::uint32_t shards = 0;           ///< 0: one per core
     db::sqlite::Synchronous synchronous = db::sqlite::Synchronous::full;
     runtime::Profile profile = runtime::Profile::low_latency();
-    std::vector<std::string> origins;    ///< allowed besides the request's own host
+    std::vector<std::string> origins;  ///< allowed besides the request's own host
     std::chrono::milliseconds drain{5'000};
 };
 
@@ -64,9 +65,10 @@ public:
         return configure_outbox([queue](outbox::Outbox::Builder& builder) { builder.queue(queue); });
     }
     /// Folds `queue` into `Projection`, whose keys become the channels `projection/<name>/<key>`.
-    template <class Projection>
-    App& project(const outbox::Queue<typename Projection::Event>& queue) {
-        return configure_projections([queue](projection::Projections& all) { all.add<Projection>(queue); });
+    template <class Projection, class Event>
+    App& project(const outbox::Queue<Event>& queue, projection::Options options = {}) {
+        return configure_projections(
+            [queue, options](projection::Projections& all) { all.add<Projection>(queue, options); });
     }
     /// More subscriptions, per tenant.
     App& configure_outbox(std::function<void(outbox::Outbox::Builder&)> configure);
@@ -81,12 +83,12 @@ public:
     [[nodiscard]] http::Router& routes() noexcept;
     [[nodiscard]] core::Metrics& metrics() noexcept;
 
-    /// Starts everything, prints where it listens, serves until SIGINT or SIGTERM, drains. Answers the exit code: 0, or 1
-    /// after one line on standard error that says what could not be started and what to do.
+    /// Starts everything, prints where it listens, serves until SIGINT or SIGTERM, drains. Answers the exit code: 0, or
+    /// 1 after one line on standard error that says what could not be started and what to do.
     int run();
 
-    /// Opens every tenant without listening, runs `work` for each on its shard, stops. For checks and tools. Answers false
-    /// when a tenant could not be opened or `work` threw; the reason is logged.
+    /// Opens every tenant without listening, runs `work` for each on its shard, stops. For checks and tools. Answers
+    /// false when a tenant could not be opened or `work` threw; the reason is logged.
     bool run_offline(std::function<db::Task<void>(TenantParts&)> work);
 
 private:

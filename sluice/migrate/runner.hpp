@@ -48,8 +48,8 @@ public:
     Runner(std::vector<std::vector<Migration>> modules, core::Logger log, Settings settings = {});
     ~Runner();
 
-    /// Applies what is missing, each in a transaction of its own with its ledger row. Throws `config`, with one line that
-    /// says what to do, on a checksum that differs, a gap in the ledger, or a version newer than this program.
+    /// Applies what is missing, each in a transaction of its own with its ledger row. Throws `config`, with one line
+    /// that says what to do, on a checksum that differs, a gap in the ledger, or a version newer than this program.
     db::Task<Report> run(db::DataSource& source);
     /// What `run` would do; changes nothing.
     db::Task<Report> plan(db::DataSource& source);

@@ -1,5 +1,6 @@
 #include "sluice/projection/fold.hpp"
 
+#include <bit>
 #include <new>
 #include <utility>
 
@@ -160,6 +161,7 @@ private:
 
     void finish(Work& work) {
         work.state->work = 0;
+        if (settings_.weigh) weigh(work);
         if (!settings_.deltas || work.applied.empty()) return;
         std::optional<std::string> bytes = encode(work);
         if (!bytes) {
@@ -170,6 +172,17 @@ private:
                           *work.key);
         }
         emit(work, std::move(*bytes));
+    }
+
+    /// A weight is off by a factor of two at most, for the price of a logarithmic number of encodings.
+    void weigh(Work& work) {
+        constexpr std::size_t kBookkeeping = 300;
+        KeyState& state = *work.state;
+        const auto doublings = [](core::Version v) { return std::bit_width(static_cast<std::uint64_t>(v.value())); };
+        if (state.weight != 0 && doublings(state.version) == doublings(work.loaded_version)) return;
+        const std::size_t weight = 2 * (work.key->size() + encode(work).value_or("").size()) + kBookkeeping;
+        if (weight > state.weight) result_.grown += weight - state.weight;
+        state.weight = weight;
     }
 
     std::optional<std::string> encode(const Work& work) const {

@@ -34,6 +34,7 @@ struct KeyState {
     core::Epoch epoch;        ///< its own, from a rebuild of this key; 0: the projection's
     core::Position position;  ///< of the last event folded; 0: none from a queue
     std::uint32_t work = 0;   ///< the fold's own mark
+    std::size_t weight = 0;   ///< estimate of its bytes in memory, with `FoldSettings::weigh`
 };
 
 struct KeyHash {
@@ -46,6 +47,7 @@ struct FoldSettings {
     bool deltas = true;    ///< false: nobody is told; only `states` is changed and `FoldResult::keys` stays empty
     bool undo = false;     ///< a merge patch back to the state before the batch
     bool careful = false;  ///< encode after each event, to find the one that made a state JSON cannot hold
+    bool weigh = false;    ///< keep `KeyState::weight`: measured anew whenever a key's version has doubled
     core::Position base;   ///< events up to here are in every state already
 };
 
@@ -79,11 +81,12 @@ struct FoldResult {
     std::vector<ParkedEvent> parked;
     std::uint64_t folded = 0;    ///< events times keys
     std::uint64_t replayed = 0;  ///< were in the state already: no-ops
+    std::size_t grown = 0;       ///< bytes by which the weights rose
 };
 
 /// Folds `events` in order into `states`, which afterwards hold what has to be stored. A key whose `apply` throws keeps
-/// the state before that event and waits; others go on. Throws core::json::EncodeError only with neither `deltas` nor
-/// `careful`, when asked to encode later.
+/// the state before that event and waits; others go on. Without `deltas` and `careful` a state that JSON cannot hold
+/// is found only by who encodes it.
 [[nodiscard]] FoldResult fold(const Definition& definition, std::span<const FoldEvent> events, KeyStates& states,
                               const FoldSettings& settings = {});
 

@@ -6,7 +6,11 @@
 
 #include "sluice/projection/internal/engine.hpp"
 #include "sluice/projection/internal/generations.hpp"
+#include "sluice/projection/internal/key_rebuild.hpp"
+#include "sluice/projection/internal/parked.hpp"
 #include "sluice/projection/internal/reader.hpp"
+#include "sluice/projection/internal/rebuild.hpp"
+#include "sluice/projection/internal/verify.hpp"
 
 namespace sluice::projection {
 namespace {
@@ -49,6 +53,9 @@ outbox::SubscriptionSettings subscription_settings() {
 struct Projections::State {
     internal::Surroundings around;
     std::vector<std::shared_ptr<internal::Engine>> engines;  // shared with the outbox's handlers
+    std::vector<std::string> stale;                          // to be rebuilt once there is a log
+    std::set<std::string, std::less<>> rebuilding;
+    outbox::Outbox* outbox = nullptr;
     bool prepared = false;
 
     [[nodiscard]] internal::Engine& find(std::string_view name) const {
@@ -60,6 +67,10 @@ struct Projections::State {
         throw Error(ErrorKind::config, name,
                     fmt::format("unknown in data source '{}'; there are: {}", around.source->name(), known));
     }
+
+    db::Task<RebuildReport> rebuild(internal::Engine& engine, RebuildOptions options,
+                                    std::optional<internal::GivenEvents> given);
+    db::Task<void> note_begin();
 };
 
 Projections::Projections(std::shared_ptr<db::DataSource> source, core::Logger log, core::Metrics& metrics,
@@ -93,25 +104,37 @@ void Projections::deliver_to(std::shared_ptr<DeltaSink> sink) {
 }
 
 db::Task<void> Projections::prepare() {
-    for (const auto& engine : state_->engines)
-        static_cast<void>(co_await internal::open_generations(*engine));
+    for (const auto& engine : state_->engines) {
+        const bool is_stale = co_await internal::open_generations(*engine);
+        if (is_stale) state_->stale.emplace_back(engine->definition().name());
+    }
     state_->prepared = true;
 }
 
 db::Task<void> Projections::prepare(outbox::Outbox::Builder& builder) {
     co_await prepare();
+    for (Subscription& wanted : subscriptions()) {
+        if (wanted.mode == Mode::by_lane)
+            builder.batch_transactional(std::move(wanted.queues.front()), std::move(wanted.name),
+                                        std::move(wanted.handler), subscription_settings());
+        else
+            builder.batch_merged(std::move(wanted.queues), std::move(wanted.name), std::move(wanted.handler),
+                                 subscription_settings());
+    }
+}
+
+std::vector<Subscription> Projections::subscriptions() const {
+    std::vector<Subscription> wanted;
     for (const auto& engine : state_->engines) {
-        outbox::BatchHandler handler = [engine](db::UnitOfWork& unit, const outbox::Batch& batch) {
+        Subscription& one = wanted.emplace_back();
+        one.name = "projection." + std::string(engine->definition().name());
+        one.queues = engine->declared().queues;
+        one.mode = engine->declared().options.mode;
+        one.handler = [engine](db::UnitOfWork& unit, const outbox::Batch& batch) {
             return engine->handle(unit, batch);
         };
-        const std::string subscription = "projection." + std::string(engine->definition().name());
-        const internal::Declared& declared = engine->declared();
-        if (declared.options.mode == Mode::by_lane)
-            builder.batch_transactional(declared.queues.front(), subscription, std::move(handler),
-                                        subscription_settings());
-        else
-            builder.batch_merged(declared.queues, subscription, std::move(handler), subscription_settings());
     }
+    return wanted;
 }
 
 db::Task<RawState> Projections::read_raw(std::string projection, std::string key) const {
@@ -143,6 +166,90 @@ db::Task<std::optional<RawState>> Projections::read_existing(std::string project
 db::Task<std::vector<AppliedKey>> Projections::apply_any(db::UnitOfWork& unit, std::string_view projection,
                                                          EventPtr event) {
     return state_->find(projection).apply_direct(unit, std::move(event));
+}
+
+db::Task<void> Projections::State::note_begin() {
+    const core::Position oldest = co_await outbox->oldest_kept();
+    std::vector<db::Statement> statements;
+    for (const auto& engine : engines)
+        statements.push_back(engine->store().statement(engine->store().texts().set_began, oldest.value() - 1));
+    auto body = [&statements](db::UnitOfWork& unit) { return unit.run(statements); };
+    static_cast<void>(co_await around.source->transaction({}, body));
+}
+
+db::Task<void> Projections::attach(outbox::Outbox& outbox) {
+    state_->outbox = &outbox;
+    if (state_->engines.empty()) co_return;
+    co_await state_->note_begin();
+    const std::vector<std::string> stale = std::exchange(state_->stale, {});
+    for (const std::string& name : stale) {
+        internal::Engine& engine = state_->find(name);
+        engine.log().info("its states are of another state_version: rebuilding from the log");
+        const RebuildReport report = co_await state_->rebuild(engine, {}, std::nullopt);
+        engine.log().info("rebuilt {} keys from {} events in {} ms", report.keys, report.events,
+                          report.duration.count());
+    }
+}
+
+outbox::Outbox& Projections::attached(std::string_view projection) const {
+    if (state_->outbox == nullptr)
+        throw Error(ErrorKind::config, projection, "there is no log: call attach with the running outbox first");
+    return *state_->outbox;
+}
+
+db::Task<RebuildReport> Projections::State::rebuild(internal::Engine& engine, RebuildOptions options,
+                                                    std::optional<internal::GivenEvents> given) {
+    struct Mark {
+        std::set<std::string, std::less<>>& names;
+        std::string name;
+        ~Mark() { names.erase(name); }
+    };
+    const std::string name(engine.definition().name());
+    if (!rebuilding.insert(name).second) throw Error(ErrorKind::busy, name, "it is being rebuilt already");
+    const Mark mark{rebuilding, name};
+    internal::Rebuild work(engine, outbox, options);
+    RebuildReport report = co_await work.run(std::move(given));
+    co_return report;
+}
+
+db::Task<RebuildReport> Projections::rebuild(std::string projection, RebuildOptions options) {
+    static_cast<void>(attached(projection));
+    return state_->rebuild(state_->find(projection), options, std::nullopt);
+}
+
+db::Task<RebuildReport> Projections::rebuild_any(std::string_view projection, AnyEventSource events,
+                                                 core::Position covers) {
+    internal::GivenEvents given{std::move(events), covers};
+    return state_->rebuild(state_->find(projection), {}, std::move(given));
+}
+
+db::Task<RawState> Projections::rebuild_key_any(std::string_view projection, std::string key,
+                                                std::vector<EventPtr> events) {
+    return internal::rebuild_key(state_->find(projection), std::move(key), std::move(events));
+}
+
+db::Task<RawState> Projections::rebuild_key_from_log(std::string projection, std::string key) {
+    return internal::rebuild_key_from_log(state_->find(projection), attached(projection), std::move(key));
+}
+
+db::Task<VerifyReport> Projections::verify(std::string projection) {
+    return internal::verify(state_->find(projection), attached(projection));
+}
+
+db::Task<ReleaseReport> Projections::retry(std::string projection, std::string key) {
+    return internal::release(state_->find(projection), std::move(key), false);
+}
+
+db::Task<ReleaseReport> Projections::skip(std::string projection, std::string key) {
+    return internal::release(state_->find(projection), std::move(key), true);
+}
+
+db::Task<ProjectionStatus> Projections::status(std::string projection, std::int64_t parked_limit) const {
+    const internal::Engine& engine = state_->find(projection);
+    ProjectionStatus status = co_await internal::read_status(engine, parked_limit);
+    status.rebuilding = state_->rebuilding.contains(projection);
+    if (state_->outbox != nullptr) status.lag = state_->outbox->head().value() - status.position.value();
+    co_return status;
 }
 
 void Projections::throw_not_found(std::string_view projection, const std::string& key) {

@@ -34,9 +34,18 @@
 #include "sluice/projection/internal/queue_types.hpp"
 #include "sluice/projection/options.hpp"
 #include "sluice/projection/reading.hpp"
+#include "sluice/projection/rebuild.hpp"
 #include "sluice/projection/typed_definition.hpp"
 
 namespace sluice::projection {
+
+/// What a projection wants of the outbox.
+struct Subscription {
+    std::string name;  ///< "projection.<name>"
+    std::vector<std::string> queues;
+    Mode mode = Mode::merged;
+    outbox::BatchHandler handler;
+};
 
 /// All calls on one shard, the outbox's. Outlives nothing: stop the outbox first.
 class Projections {
@@ -74,6 +83,9 @@ public:
     db::Task<void> prepare(outbox::Outbox::Builder& builder);
     /// Without a queue, for programs that only use `apply_event` and reads.
     db::Task<void> prepare();
+    /// What `prepare(builder)` registers, for who delivers batches by other means; keep the order of positions per
+    /// lane.
+    [[nodiscard]] std::vector<Subscription> subscriptions() const;
     /// Tells the projections their log. `outbox` must live as long as they are used.
     db::Task<void> attach(outbox::Outbox& outbox);
 
@@ -125,6 +137,37 @@ public:
         return apply_any(unit, P::name, std::make_unique<const TypedEvent<typename P::Event>>(std::move(event)));
     }
 
+    /// Builds a new generation from the queues' log beside the one that serves, and switches in one transaction; live
+    /// batches go on meanwhile. Subscribers hear `reset` for keys whose state differs and `position` for the others. An
+    /// empty log makes an empty model, which is announced too. Throws `gone` (see RebuildOptions), `busy`.
+    db::Task<RebuildReport> rebuild(std::string projection, RebuildOptions options = {});
+    /// The same from the caller's events, followed by the log behind position `covers`, which says how far into the log
+    /// they reach. Without a log (never attached) they are all there is.
+    template <class P>
+    db::Task<RebuildReport> rebuild_from(EventSource<typename P::Event> events, core::Position covers = {}) {
+        return rebuild_any(P::name, any_source<P>(std::move(events)), covers);
+    }
+    /// One key: from these events (none: it is empty again), or from the log. Serialized with live batches of the key;
+    /// its version is the number of events folded, its epoch rises, and what was parked of it goes.
+    template <class P>
+    db::Task<Versioned<typename P::State>> rebuild_key(std::string key, std::vector<typename P::Event> events) {
+        std::vector<EventPtr> any;
+        for (auto& event : events)
+            any.push_back(std::make_unique<const TypedEvent<typename P::Event>>(std::move(event)));
+        const RawState raw = co_await rebuild_key_any(P::name, std::move(key), std::move(any));
+        co_return decode<P>(raw);
+    }
+    db::Task<RawState> rebuild_key_from_log(std::string projection, std::string key);
+    /// Folds the log purely and compares state and version of every key byte for byte, at one snapshot.
+    db::Task<VerifyReport> verify(std::string projection);
+
+    /// Folds what `key` waits with, in order, until an event fails again. Throws `not_found` when nothing waits.
+    db::Task<ReleaseReport> retry(std::string projection, std::string key);
+    /// Leaves the event at fault out, now and in every rebuild from the log, then goes on as `retry`.
+    db::Task<ReleaseReport> skip(std::string projection, std::string key);
+    /// At most `parked_limit` parked keys are listed.
+    db::Task<ProjectionStatus> status(std::string projection, std::int64_t parked_limit = 100) const;
+
     /// The names added, in order.
     [[nodiscard]] std::vector<std::string> names() const;
     /// Empty: the default, "delta".
@@ -137,10 +180,21 @@ private:
                         std::set<std::string, std::less<>> foreign_types, Options options, bool several_keys);
     db::Task<std::optional<RawState>> read_existing(std::string projection, std::string key) const;
     db::Task<std::vector<AppliedKey>> apply_any(db::UnitOfWork& unit, std::string_view projection, EventPtr event);
+    db::Task<RebuildReport> rebuild_any(std::string_view projection, AnyEventSource events, core::Position covers);
+    db::Task<RawState> rebuild_key_any(std::string_view projection, std::string key, std::vector<EventPtr> events);
+    [[nodiscard]] outbox::Outbox& attached(std::string_view projection) const;
     [[noreturn]] static void throw_not_found(std::string_view projection, const std::string& key);
     [[noreturn]] static void throw_undecodable(std::string_view projection, const std::string& key,
                                                const std::string& why);
 
+    template <class P>
+    static AnyEventSource any_source(EventSource<typename P::Event> events) {
+        return [events = std::move(events)]() -> EventPtr {
+            std::optional<typename P::Event> event = events();
+            if (!event) return nullptr;
+            return std::make_unique<const TypedEvent<typename P::Event>>(std::move(*event));
+        };
+    }
     template <class P>
     static Versioned<typename P::State> decode(const RawState& raw) {
         auto state = core::json::decode<typename P::State>(raw.state);

@@ -28,8 +28,9 @@ struct Snapshot {
 /// One change of a channel. Versions are dense within an epoch.
 struct Frame {
     core::Version version;
-    std::string event;      ///< empty: not named
-    std::string data_json;  ///< one JSON value
+    std::string event;         ///< empty: not named
+    std::string data_json;     ///< one JSON value
+    bool from_client = false;  ///< an event that a client made; never with a source
 };
 
 enum class SourceError : std::uint8_t {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string_view>
 
@@ -11,6 +12,11 @@
 namespace sluice::realtime {
 
 class HubShard;
+
+enum class Admission : std::uint8_t {
+    accepted,
+    overloaded,  ///< the home shard's queue is full; nothing was sent
+};
 
 /// Use on the connection's shard, which is where hooks and handlers run. A gone connection answers 0, false or null.
 /// `data_json` is one JSON value; throws RealtimeError(bad_payload) if it is not, and nothing is sent.
@@ -29,7 +35,7 @@ public:
     bool join_room(std::string_view room) const;
     bool leave_room(std::string_view room) const;
     /// To every member of the room, this connection included if it is one. Never waits for them.
-    void broadcast_room(std::string_view room, std::string_view event, std::string_view data_json) const;
+    Admission broadcast_room(std::string_view room, std::string_view event, std::string_view data_json) const;
 
 private:
     HubShard* shard_;

@@ -58,11 +58,6 @@ struct ChannelBatch {
     std::vector<ChannelChange> changes;
 };
 
-enum class Admission : std::uint8_t {
-    accepted,
-    overloaded,  ///< the home shard's queue is full; nothing was sent
-};
-
 /// Answer of a plain send.
 struct SendOutcome {
     Admission admission = Admission::accepted;

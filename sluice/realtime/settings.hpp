@@ -14,6 +14,7 @@ struct HubSettings {
     std::size_t max_commands_in_flight = 16;    ///< per connection; then reading stops
     std::size_t max_message_bytes = 64 * 1024;  ///< inbound, whole message
     std::size_t max_fragments = 256;            ///< inbound, per message
+    std::size_t max_event_bytes = 64 * 1024;    ///< of `data` in events to rooms, connections and tenants
     std::uint32_t inbound_per_second = 200;     ///< frames, control frames included
     std::uint32_t inbound_burst = 400;          ///< frames that may come at once
     std::uint32_t max_rate_strikes = 64;        ///< frames over the rate, answered with `rate`, before 4300
@@ -29,7 +30,7 @@ struct HubSettings {
     // Liveness, on the monotonic clock
     std::chrono::milliseconds ping_interval{25'000};  ///< silent that long: pinged; twice that long: 4102
     std::chrono::milliseconds close_timeout{5'000};   ///< between our close frame and the end of the socket
-    std::chrono::milliseconds tick{500};              ///< resolution of the timer wheel
+    std::chrono::milliseconds tick{250};              ///< resolution of the timer wheel
 
     // Channels
     std::chrono::seconds ring_linger{60};             ///< a channel keeps its ring that long after its last member

@@ -7,7 +7,7 @@ import { build } from 'esbuild';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const out = join(root, '.test-build');
-const sources = ['client', 'page'].flatMap((folder) =>
+const sources = ['client', 'page/model'].flatMap((folder) =>
   readdirSync(join(root, folder))
     .filter((name) => name.endsWith('.test.ts'))
     .map((name) => join(root, folder, name)),

@@ -24,10 +24,8 @@ std::vector<realtime::Frame> frames_of(const std::string& event_name, const proj
 realtime::ChannelChange to_change(realtime::ChannelAddress address, const std::string& event_name,
                                   const projection::KeyChange& change) {
     using Kind = realtime::ChannelChange::Kind;
-    realtime::ChannelChange shown;
-    shown.address = std::move(address);
-    shown.epoch = to_text(change.epoch);
-    shown.version = change.version;
+    realtime::ChannelChange shown{
+        .address = std::move(address), .epoch = to_text(change.epoch), .version = change.version};
     switch (change.kind) {
         case projection::ChangeKind::deltas:
             shown.kind = Kind::frames;

@@ -60,6 +60,20 @@ Engine::Engine(const Surroundings& surroundings, Declared declared)
       cache_(surroundings.settings.cache_bytes) {}
 
 db::Task<void> Engine::handle(db::UnitOfWork& unit, const outbox::Batch& batch) {
+    try {
+        co_await fold_batch(unit, batch);
+        stopped_.clear();
+    } catch (const Error& e) {
+        if (e.kind() == ErrorKind::conflict) instruments_.conflicts.add();
+        stopped_ = e.what();
+        throw;
+    } catch (const std::exception& e) {
+        stopped_ = e.what();
+        throw;
+    }
+}
+
+db::Task<void> Engine::fold_batch(db::UnitOfWork& unit, const outbox::Batch& batch) {
     ForgetUnlessCommitted guard(*this);
     const core::SteadyTime began = around_.clock->steady_now();
     const std::vector<FoldEvent> events = intake(definition(), declared_.rules, batch.messages);
@@ -67,10 +81,7 @@ db::Task<void> Engine::handle(db::UnitOfWork& unit, const outbox::Batch& batch) 
     const Generation generation = co_await load(unit, events, states);
 
     const core::SteadyTime loaded = around_.clock->steady_now();
-    FoldSettings how;
-    how.undo = declared_.options.delta_log.has_value();
-    how.base = generation.base;
-    const FoldResult result = fold(definition(), events, states, how);
+    const FoldResult result = fold_for(generation, events, states);
 
     const core::SteadyTime folded = around_.clock->steady_now();
     if (!result.parked.empty()) co_await check_parked_limit(unit, generation.number, result.parked.size());
@@ -98,9 +109,7 @@ db::Task<std::vector<AppliedKey>> Engine::apply_direct(db::UnitOfWork& unit, Eve
     events.push_back(intake_direct(definition(), std::move(event), core::Position()));
     KeyStates states;
     const Generation generation = co_await load(unit, events, states);
-    FoldSettings how;
-    how.undo = declared_.options.delta_log.has_value();
-    const FoldResult result = fold(definition(), events, states, how);
+    const FoldResult result = fold_for(generation, events, states);
     if (!result.parked.empty()) {
         const ParkedEvent& parked = result.parked.front();
         throw Error(ErrorKind::bad_event, store_.projection(),
@@ -115,9 +124,7 @@ db::Task<std::vector<AppliedKey>> Engine::apply_direct(db::UnitOfWork& unit, Eve
     std::vector<AppliedKey> changes;
     for (const KeyFold& key : result.keys)
         changes.push_back({key.key, key.version, std::max(generation.epoch, key.epoch), key.deltas.front()});
-    DeltaBatch told = new_batch(generation.number);
-    told.changes = changes_of(definition(), result.keys, generation.epoch, false);
-    after_commit(unit, generation.number, std::move(states), std::move(told), result, std::nullopt);
+    announce_after_commit(unit, generation, result);
     guard.done();
     co_return changes;
 }
@@ -258,6 +265,19 @@ void Engine::after_commit(db::UnitOfWork& unit, std::int64_t generation, KeyStat
                 std::chrono::duration<double>(self->around_.clock->system_now() - *newest).count());
     });
     unit.after_rollback([self = shared_from_this()] { self->forget(); });
+}
+
+FoldResult Engine::fold_for(const Generation& generation, std::span<const FoldEvent> events, KeyStates& states) const {
+    FoldSettings how;
+    how.undo = declared_.options.delta_log.has_value();
+    how.base = generation.base;
+    return fold(definition(), events, states, how);
+}
+
+void Engine::announce_after_commit(db::UnitOfWork& unit, const Generation& generation, const FoldResult& result) {
+    DeltaBatch told = new_batch(generation.number);
+    told.changes = changes_of(definition(), result.keys, generation.epoch, false);
+    after_commit(unit, generation.number, {}, std::move(told), result, std::nullopt);
 }
 
 void Engine::publish(std::shared_ptr<const DeltaBatch> batch) {

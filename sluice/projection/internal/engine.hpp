@@ -64,8 +64,19 @@ public:
     /// max(previous + 1, clock in ms): one that was lost with a tail of the database is never given out again.
     [[nodiscard]] core::Epoch next_epoch(const Generation& generation) const;
 
+    /// Folds with this projection's settings.
+    [[nodiscard]] FoldResult fold_for(const Generation& generation, std::span<const FoldEvent> events,
+                                      KeyStates& states) const;
+    /// Delta rows and, now and then, the removal of old ones.
+    void plan_deltas(std::int64_t generation, StreamPosition at, std::span<const KeyFold> keys, Writes& writes);
+    /// Once `unit` has committed: forgets the keys and tells the sink, outside the lanes' streams.
+    void announce_after_commit(db::UnitOfWork& unit, const Generation& generation, const FoldResult& result);
     void publish(std::shared_ptr<const DeltaBatch> batch);
     [[nodiscard]] DeltaBatch new_batch(std::int64_t generation) const;
+    /// For `status`.
+    void set_rebuilt(std::uint64_t events) noexcept { rebuilt_ = events; }
+    [[nodiscard]] std::uint64_t rebuilt() const noexcept { return rebuilt_; }
+    [[nodiscard]] const std::string& stopped() const noexcept { return stopped_; }
     /// Nothing remembered is to be trusted any more.
     void forget() noexcept { cache_.clear(); }
 
@@ -73,11 +84,11 @@ private:
     struct Plan;
     class ForgetUnlessCommitted;
 
+    db::Task<void> fold_batch(db::UnitOfWork& unit, const outbox::Batch& batch);
     db::Task<Generation> load(db::UnitOfWork& unit, std::span<const FoldEvent> events, KeyStates& states);
     db::Task<void> check_parked_limit(db::UnitOfWork& unit, std::int64_t generation, std::size_t more);
     Plan plan(const Generation& generation, const outbox::Batch& batch, const FoldResult& result);
     void plan_epoch(const Generation& generation, const outbox::Batch& batch, Plan& plan) const;
-    void plan_deltas(std::int64_t generation, StreamPosition at, std::span<const KeyFold> keys, Writes& writes);
     void after_commit(db::UnitOfWork& unit, std::int64_t generation, KeyStates states, DeltaBatch batch,
                       const FoldResult& result, std::optional<db::Timestamp> newest);
     [[nodiscard]] Generation checked(const db::Result& active) const;
@@ -88,6 +99,8 @@ private:
     Instruments instruments_;
     core::Logger log_;
     StateCache cache_;
+    std::uint64_t rebuilt_ = 0;
+    std::string stopped_;
     std::int64_t generation_ = 0;                                 // as last seen: a guess, checked in every unit
     std::unordered_map<std::int64_t, core::SteadyTime> trimmed_;  // by stream
 };

@@ -28,6 +28,17 @@ db::Task<std::vector<Generation>> read_or_create(Engine& engine, db::UnitOfWork&
     co_return Store::generations(rows);
 }
 
+/// Whether it exists and serves nobody.
+db::Task<bool> is_droppable(Engine& engine, std::int64_t generation) {
+    const Store& store = engine.store();
+    const std::unique_ptr<db::Connection> connection =
+        co_await engine.surroundings().source->acquire(db::AccessIntent::write);
+    const db::Result rows = co_await connection->query(store.texts().all_generations, store.projection());
+    for (const Generation& found : Store::generations(rows))
+        if (found.number == generation) co_return found.status != "active";
+    co_return false;
+}
+
 /// Deletes `limit` rows of `sql` at a time, each time in a transaction of its own, until none is left.
 db::Task<void> delete_in_chunks(Engine& engine, std::string sql, std::int64_t generation) {
     const std::int64_t limit = engine.surroundings().settings.write_chunk;
@@ -63,6 +74,8 @@ db::Task<bool> open_generations(Engine& engine) {
 
 db::Task<void> drop_generation(Engine& engine, std::int64_t generation) {
     const Store& store = engine.store();
+    const bool droppable = co_await is_droppable(engine, generation);
+    if (!droppable) co_return;
     co_await delete_in_chunks(engine, store.texts().trim_states, generation);
     co_await delete_in_chunks(engine, store.texts().trim_deltas, generation);
     std::vector<db::Statement> rest;

@@ -12,7 +12,7 @@ namespace sluice::projection::internal {
 /// outlives the task.
 db::Task<bool> open_generations(Engine& engine);
 
-/// Removes a generation that is neither read nor applied to, in transactions of bounded size. Again is harmless.
+/// Removes a generation in transactions of bounded size. One that is active, or that does not exist, is left alone.
 db::Task<void> drop_generation(Engine& engine, std::int64_t generation);
 
 }  // namespace sluice::projection::internal

@@ -41,6 +41,17 @@ RowTexts sqlite_insert() {
     });
 }
 
+RowTexts sqlite_put() {
+    return per_size([](std::size_t rows) {
+        return "insert into sluice_projection_state"
+               "(projection, generation, key, version, epoch, state, checksum, position, updated_at) values " +
+               value_rows(rows, 6, 2, "$1,$2,", fmt::format(",{}", kNow)) +
+               " on conflict(projection, generation, key) do update set version = excluded.version, epoch = "
+               "excluded.epoch, state = excluded.state, checksum = excluded.checksum, position = excluded.position, "
+               "updated_at = max(updated_at, excluded.updated_at)";
+    });
+}
+
 /// `max(updated_at, now)`: it never goes back within a key, whatever the clock does.
 RowTexts sqlite_update() {
     return per_size([](std::size_t rows) {
@@ -114,12 +125,7 @@ void fill_states(Texts& t) {
         "sluice_projection_state as s where s.projection = $1 and s.generation = $2 and s.key = wanted.value";
     t.insert = sqlite_insert();
     t.update = sqlite_update();
-    t.put = fmt::format(
-        "insert into sluice_projection_state(projection, generation, key, version, epoch, state, checksum, position, "
-        "updated_at) values ($1, $2, $3, $4, $5, $6, $7, $8, {0}) on conflict(projection, generation, key) do update "
-        "set version = excluded.version, epoch = excluded.epoch, state = excluded.state, checksum = excluded.checksum, "
-        "position = excluded.position, updated_at = max(updated_at, excluded.updated_at)",
-        kNow);
+    t.put = sqlite_put();
     t.page =
         "select key, version, epoch, state, checksum, position from sluice_projection_state where projection = $1 and "
         "generation = $2 and key > $3 order by key limit $4";
@@ -179,6 +185,9 @@ void fill_parked(Texts& t) {
         "projection, $3, key, position, status, queue, lane, sequence, message_id, ledger_epoch, message_key, type, "
         "payload, tenant, created_at, text, attempts, at from sluice_projection_parked" +
         of + " and status = 'skipped' on conflict do nothing";
+    t.last_position_of_key = "select max(coalesce((select position from sluice_projection_state" + of +
+                             " and key = $3), 0), coalesce((select max(position) from sluice_projection_parked" + of +
+                             " and key = $3 and status <> 'skipped'), 0))";
     t.drop_parked = "delete from sluice_projection_parked" + of;
 }
 

@@ -40,7 +40,7 @@ struct Texts {
     std::string load;         ///< $3 keys
     RowTexts insert;          ///< key, version, epoch, state, checksum, position
     RowTexts update;          ///< key, version before, epoch before, version, epoch, state, checksum, position
-    std::string put;          ///< $3… the same row, whatever was there
+    RowTexts put;             ///< $3… the same row, whatever was there
     std::string page;         ///< $3 after key $4 limit
     std::string trim_states;  ///< $3 limit
 
@@ -64,6 +64,7 @@ struct Texts {
     std::string skipped;        ///< all of them
     std::string copy_skipped;   ///< $3 to generation
     std::string drop_parked;
+    std::string last_position_of_key;  ///< $3 key: folded or waiting
 
     // reading: $1 projection
     std::string read;       ///< $2 key

@@ -47,6 +47,14 @@ void in_chunks(const RowTexts& texts, const std::vector<db::Value>& shared, std:
     }
 }
 
+std::vector<const KeyFold*> all_of(std::span<const KeyFold> keys) {
+    std::vector<const KeyFold*> all;
+    all.reserve(keys.size());
+    for (const KeyFold& key : keys)
+        all.push_back(&key);
+    return all;
+}
+
 std::string position_list(const std::vector<core::Position>& positions) {
     std::string text = "[";
     for (const core::Position position : positions) {
@@ -125,11 +133,7 @@ void Store::write_states(std::int64_t generation, std::span<const KeyFold> keys,
 
 void Store::write_deltas(std::int64_t generation, StreamPosition at, std::span<const KeyFold> keys,
                          Writes& writes) const {
-    std::vector<const KeyFold*> all;
-    all.reserve(keys.size());
-    for (const KeyFold& key : keys)
-        all.push_back(&key);
-    in_chunks(texts_.insert_delta, {projection_, generation}, all, writes,
+    in_chunks(texts_.insert_delta, {projection_, generation}, all_of(keys), writes,
               [at](const KeyFold& key, std::vector<db::Value>& values) {
                   values.emplace_back(at.stream);
                   values.emplace_back(at.stream == kDirectStream ? key.first_version.value() : at.position);
@@ -142,10 +146,12 @@ void Store::write_deltas(std::int64_t generation, StreamPosition at, std::span<c
               });
 }
 
-Write Store::put_state(std::int64_t generation, const KeyFold& key) const {
-    db::Statement put = statement(texts_.put, generation, key.key);
-    append_state(key, put.values);
-    return {std::move(put), 1};
+void Store::put_states(std::int64_t generation, std::span<const KeyFold> keys, Writes& writes) const {
+    in_chunks(texts_.put, {projection_, generation}, all_of(keys), writes,
+              [](const KeyFold& key, std::vector<db::Value>& values) {
+                  values.emplace_back(key.key);
+                  append_state(key, values);
+              });
 }
 
 Write Store::park(std::int64_t generation, const ParkedEvent& event, const outbox::Message& message) const {

@@ -80,8 +80,8 @@ public:
     /// One row per key, `where version = loaded and epoch = loaded`.
     void write_states(std::int64_t generation, std::span<const KeyFold> keys, Writes& writes) const;
     void write_deltas(std::int64_t generation, StreamPosition at, std::span<const KeyFold> keys, Writes& writes) const;
-    /// Whatever was there before.
-    [[nodiscard]] Write put_state(std::int64_t generation, const KeyFold& key) const;
+    /// As `write_states`, whatever was there before.
+    void put_states(std::int64_t generation, std::span<const KeyFold> keys, Writes& writes) const;
     [[nodiscard]] Write park(std::int64_t generation, const ParkedEvent& event, const outbox::Message& message) const;
 
 private:

@@ -14,15 +14,21 @@ constexpr std::size_t kPinFactor = 4;
 void OutboundQueue::push(Slice slice, SliceKind kind) {
     const std::uint32_t frames = slice.frames();
     const std::uint32_t bytes = slice.bytes();
-    if (kind == SliceKind::data) {
-        if (data_frames_ == 0) {
-            const std::uint32_t end = slice.batch->next_end(slice.from);
-            exempt_bytes_ = end == 0 || end > slice.to ? bytes : end - slice.from;
-        }
-        data_frames_ += frames;
-        data_bytes_ += bytes;
-    } else {
-        reply_frames_ += frames;
+    switch (kind) {
+        case SliceKind::data:
+            if (data_frames_ == 0) {
+                const std::uint32_t end = slice.batch->next_end(slice.from);
+                exempt_bytes_ = end == 0 || end > slice.to ? bytes : end - slice.from;
+            }
+            data_frames_ += frames;
+            data_bytes_ += bytes;
+            break;
+        case SliceKind::reply:
+            reply_frames_ += frames;
+            break;
+        case SliceKind::control:
+            control_frames_ += frames;
+            break;
     }
     bytes_ += bytes;
     if (!empty()) {

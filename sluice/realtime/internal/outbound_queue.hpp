@@ -27,6 +27,7 @@ struct Sent {
 /// Pure; first in, first out, except that control frames overtake data at the next frame border.
 class OutboundQueue {
 public:
+    /// Behind everything; a close frame, too, which is the last.
     void push(Slice slice, SliceKind kind);
     /// A whole control frame, before all data that has not begun. False if `limit` wait already.
     bool push_control(Slice frame, std::size_t limit);

@@ -92,6 +92,10 @@ void append_frames_array(std::string& out, std::span<const Frame> frames) {
         }
         writer.key("data");
         writer.raw(frame.data_json);
+        if (frame.from_client) {
+            writer.key("client");
+            writer.value(true);
+        }
         writer.end_object();
     }
     writer.end_array();

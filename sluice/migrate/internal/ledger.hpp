@@ -1,0 +1,19 @@
+// The table `sluice_migrations` of one database.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "sluice/db/connection.hpp"
+#include "sluice/migrate/internal/plan.hpp"
+
+namespace sluice::migrate::internal {
+
+/// Empty when the table is not there yet.
+db::Task<std::vector<Applied>> read_ledger(db::Session& session);
+/// Makes the table unless it is there. Inside a unit of work.
+db::Task<void> ensure_ledger(db::Session& session);
+db::Task<void> record(db::Session& session, const Migration& migration, std::chrono::milliseconds duration);
+
+}  // namespace sluice::migrate::internal

@@ -1,0 +1,59 @@
+#include "sluice/projection/internal/log.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "sluice/projection/error.hpp"
+
+namespace sluice::projection::internal {
+
+db::Task<std::optional<std::vector<outbox::Message>>> LogCursor::next(core::Position up_to) {
+    if (after_ >= up_to) co_return std::nullopt;
+    std::vector<outbox::Message> messages =
+        co_await outbox_.read_log(after_, up_to, engine_.surroundings().settings.log_chunk);
+    if (messages.empty()) {
+        after_ = up_to;
+        co_return std::nullopt;
+    }
+    after_ = messages.back().position;
+    const std::vector<std::string>& queues = engine_.declared().queues;
+    std::erase_if(messages, [&queues](const outbox::Message& message) {
+        return std::find(queues.begin(), queues.end(), message.queue) == queues.end();
+    });
+    co_return messages;
+}
+
+db::Task<core::Position> log_begin(const Engine& engine, outbox::Outbox& outbox, bool accept_partial) {
+    const std::unique_ptr<db::Connection> connection =
+        co_await engine.surroundings().source->acquire(db::AccessIntent::read);
+    const Generation generation = co_await engine.active(*connection);
+    const core::Position oldest = co_await outbox.oldest_kept();
+    const core::Position began = generation.began.value_or(core::Position());
+    const core::Position before_oldest(oldest.value() - 1);
+    if (before_oldest <= began) co_return began;
+    if (accept_partial) co_return before_oldest;
+    throw Error(
+        ErrorKind::gone, engine.definition().name(),
+        fmt::format("the log begins at position {}, the projection at {}: rebuild it from events of your own, or "
+                    "say RebuildOptions::accept_partial_log",
+                    oldest, began.value() + 1));
+}
+
+db::Task<Skipped> read_skipped(const Engine& engine, db::Session& session, std::int64_t generation) {
+    const Store& store = engine.store();
+    const db::Result rows = co_await session.query(store.texts().skipped, store.projection(), generation);
+    Skipped skipped;
+    for (const db::Row& row : rows)
+        skipped.emplace(row.get<std::string>(0), row.get<std::int64_t>(1));
+    co_return skipped;
+}
+
+void leave_out(const Skipped& skipped, std::vector<FoldEvent>& events) {
+    if (skipped.empty()) return;
+    for (FoldEvent& event : events)
+        std::erase_if(event.keys,
+                      [&](const std::string& key) { return skipped.contains(std::pair(key, event.position.value())); });
+}
+
+}  // namespace sluice::projection::internal
