@@ -62,6 +62,12 @@ part_ctest() {
         --test-output-size-passed 8000000 --test-output-size-failed 8000000
 }
 
+part_chaos() {
+    local kills=50
+    [[ $SLUICE_TEST_SCALE != full ]] || kills=200
+    SLUICE_KILLS=$kills part_ctest release chaos
+}
+
 part_web() {
     [[ -f web/package.json ]] || { no_targets "no web/package.json" && return; }
     local status=0
