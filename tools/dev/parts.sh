@@ -1,8 +1,5 @@
 # The suite as a table: what `./dev test` runs, in this order. A part is `stage part budget-in-minutes function arguments…`.
 
-# Modules whose tests start threads: what ThreadSanitizer is for.
-threaded_modules='core|runtime|net|db|migrate|outbox|projection|realtime|live|http'
-
 parts_table() {
     cat <<'TEXT'
 setup    packages      3  part_packages

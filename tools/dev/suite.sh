@@ -46,7 +46,6 @@ part_headers() {
 
 part_ctest() {
     local preset=$1 group=$2 select=(-L "^$2\$") target=tests_$2
-    [[ $group != threaded ]] || select=(-R "^(unit\\.($threaded_modules)|contract\\..*)\$")
     [[ -z $only_test ]] || select=(-R "^${only_test//./\\.}\$")
     [[ $only_test != unit.* ]] || target=${only_test#unit.}_test
     configure "$preset" || return 1
