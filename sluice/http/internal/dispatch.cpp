@@ -77,6 +77,7 @@ Dispatcher::Bound Dispatcher::bind_tenant(RequestContext& context) const {
     auto bound = shared_.router->tenants()(context.request);
     if (!bound) {
         std::string path = bound.error().path;
+        context.tenant_refusal = bound.error();
         return {std::move(path), std::move(bound.error())};
     }
     context.tenant = std::move(bound->tenant);
