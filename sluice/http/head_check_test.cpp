@@ -434,10 +434,12 @@ TEST_F(HeadCheck, mutated_heads_never_crash_and_are_judged_the_same_in_pieces) {
         const HeadVerdict whole = check_head(text, {});
         const auto half = std::string_view(text).substr(0, text.size() / 2);
         const HeadVerdict early = check_head(half, {});
-        if (early.state == HeadState::complete)
+        if (early.state == HeadState::complete) {
             ASSERT_EQ(early.length, whole.length) << "seed " << kSeed << " round " << round;
-        if (early.state == HeadState::refused)
+        }
+        if (early.state == HeadState::refused) {
             ASSERT_EQ(early.status, whole.status) << "seed " << kSeed << " round " << round;
+        }
         if (whole.state == HeadState::complete) ++accepted;
     }
     EXPECT_GT(accepted, 500U);
