@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <boost/asio/this_coro.hpp>
 
 #include "sluice/db/error.hpp"
 #include "sluice/migrate/internal/ledger.hpp"
@@ -32,8 +33,8 @@ std::vector<Step> plan_or_throw(const std::vector<Migration>& migrations, const 
     return std::move(*plan);
 }
 
-/// The migration's row in the ledger. COMMIT carries it along, because only then the duration is known and because after
-/// a long migration SQLite's writer takes no other statement from the unit than that.
+/// The migration's row in the ledger. COMMIT carries it along, because only then the duration is known and because
+/// after a long migration SQLite's writer takes no other statement from the unit than that.
 class LedgerRow final : public db::UnitAttachment {
 public:
     LedgerRow(const Migration& migration, std::chrono::milliseconds& duration)
@@ -179,6 +180,8 @@ db::Task<void> Runner::State::walk_on(Walk& walk) const {
             report.error = std::current_exception();
             log.error("{}: {}", report.source, core::describe(report.error));
         }
+        const auto cancellation = co_await boost::asio::this_coro::cancellation_state;
+        if (cancellation.cancelled() != boost::asio::cancellation_type::none) co_return;
     }
 }
 
