@@ -5,6 +5,9 @@ target_link_libraries(sluice_pch PRIVATE sluice_build_flags fmt::fmt Boost::head
 target_compile_features(sluice_pch PRIVATE cxx_std_23)
 target_precompile_headers(sluice_pch PRIVATE ${PROJECT_SOURCE_DIR}/cmake/pch.hpp)
 
+# Modules whose tests start threads: ctest's label `threaded`, what ThreadSanitizer is for.
+set(SLUICE_THREADED_MODULES core runtime net db migrate outbox projection realtime live http app)
+
 # sluice_module(NAME <module> [PLAIN] [SOURCES …] [HEADERS …] [TESTS …] [DEPENDS …] [PRIVATE_DEPENDS …] [TEST_DEPENDS …])
 # makes the static library sluice::<module>, checks that each public header compiles alone, and builds the module's
 # unit tests (the _test.cpp files beside the sources) into one program, <module>_test, that ctest runs as unit.<module>.
@@ -39,6 +42,10 @@ function(sluice_module)
     add_test(NAME unit.${M_NAME} COMMAND ${M_NAME}_test)
     set_tests_properties(unit.${M_NAME} PROPERTIES LABELS unit TIMEOUT 300)
     set_property(GLOBAL APPEND PROPERTY SLUICE_UNIT_TESTS ${M_NAME}_test)
+    if(M_NAME IN_LIST SLUICE_THREADED_MODULES)
+      set_property(TEST unit.${M_NAME} APPEND PROPERTY LABELS threaded)
+      set_property(GLOBAL APPEND PROPERTY SLUICE_THREADED_TESTS ${M_NAME}_test)
+    endif()
   endif()
 endfunction()
 

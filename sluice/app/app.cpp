@@ -184,7 +184,9 @@ void App::State::serve(StopSignals& signals) {
     internal::add_health(routes, health);
     if (!settings().web_dir.empty()) routes.fallback(http::static_files(settings().web_dir));
 
-    http::Server pages("public", *shards, std::move(routes), {}, log, metrics);
+    http::ServerSettings page_settings;
+    page_settings.origins = http::OriginPolicy(settings().origins);
+    http::Server pages("public", *shards, std::move(routes), page_settings, log, metrics);
     http::Server admin("admin", *shards, internal::admin_routes(health, metrics), {}, log, metrics);
     admin.listen("127.0.0.1", settings().admin_port);
     pages.listen(settings().address, settings().port);

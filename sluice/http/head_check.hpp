@@ -31,4 +31,8 @@ struct HeadVerdict {
 /// Pure; never throws; reads only what it is given. Rules: RFC 9112 sections 2 to 6, RFC 9110 sections 5 and 7.2.
 [[nodiscard]] HeadVerdict check_head(std::string_view bytes, const HeadLimits& limits);
 
+/// Whether the last `fresh` bytes of `bytes` can have changed the verdict from incomplete. A peer that sends its head
+/// byte by byte would otherwise have the whole of it checked again for each.
+[[nodiscard]] bool may_decide(std::string_view bytes, std::size_t fresh, const HeadLimits& limits);
+
 }  // namespace sluice::http

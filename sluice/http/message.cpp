@@ -22,6 +22,7 @@ constexpr std::array kPhrases = std::to_array<std::pair<unsigned, std::string_vi
     {202, "Accepted"},
     {204, "No Content"},
     {304, "Not Modified"},
+    {308, "Permanent Redirect"},
     {400, "Bad Request"},
     {401, "Unauthorized"},
     {403, "Forbidden"},

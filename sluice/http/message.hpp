@@ -16,7 +16,7 @@ namespace sluice::http {
 struct Request {
     std::string method;
     std::string target;                        ///< as sent
-    std::string path;                          ///< percent-decoded, without query; begins with '/'
+    std::string path;                          ///< without query, escapes as sent; '*' or begins with '/'
     std::map<std::string, std::string> query;  ///< decoded; the last of repeated names
     Headers headers;
     std::string body;

@@ -92,8 +92,8 @@ void Router::insert(Route route) {
     check_pattern(route.pattern);
     for (const auto& other : state_->routes) {
         if (other->method == route.method && same_shape(other->pattern, route.pattern))
-            throw std::invalid_argument(
-                fmt::format("route '{} {}' clashes with '{}'", route.method, route.pattern, other->pattern));
+            throw std::invalid_argument(fmt::format("route '{} {}' clashes with '{} {}'", route.method, route.pattern,
+                                                    other->method, other->pattern));
     }
     const auto more_parameters = [&](const auto& other) { return parameter_count(*other) > parameter_count(route); };
     const auto place = std::ranges::find_if(state_->routes, more_parameters);

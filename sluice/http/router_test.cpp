@@ -7,7 +7,9 @@
 namespace sluice::http {
 namespace {
 
-runtime::Task<Response> answer_ok(RequestContext&) { co_return Response::empty(204); }
+runtime::Task<Response> answer_ok(RequestContext&) {
+    co_return Response::empty(204);
+}
 
 Router with(std::initializer_list<std::pair<std::string, std::string>> routes) {
     Router router;

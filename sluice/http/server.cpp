@@ -20,6 +20,9 @@ internal::ServerMetrics make_metrics(core::Metrics& metrics, const std::string& 
         metrics.counter("sluice_http_client_errors_total", "Answers 4xx, refused heads included", labels),
         metrics.counter("sluice_http_server_errors_total", "Answers 5xx", labels),
         metrics.counter("sluice_http_shed_total", "Requests answered 503 because too many were in progress", labels),
+        metrics.counter("sluice_http_turned_away_total", "Connections closed because too many were open", labels),
+        metrics.counter("sluice_http_timeouts_total", "Answers 408 and 504", labels),
+        metrics.counter("sluice_http_upgrades_total", "Connections that left HTTP", labels),
         metrics.gauge("sluice_http_in_flight", "Requests in handlers", labels),
         metrics.gauge("sluice_http_connections", "Open connections, upgraded ones apart", labels),
         metrics.histogram("sluice_http_request_seconds", "From a complete request to its answer", labels)};
@@ -42,12 +45,14 @@ public:
     void stop_accepting() {
         accepting_.cancel();
         acceptor_.close();
+        for (net::Stream* stream : running_.idle)
+            stream->cancel();
     }
 
     /// Ends what still runs.
     void cancel() {
-        const auto running = running_;
-        for (auto* signal : running)
+        const auto handlers = running_.handlers;  // one may end at once
+        for (auto* signal : handlers)
             signal->emit(boost::asio::cancellation_type::terminal);
         connections_.cancel();
     }
@@ -63,16 +68,16 @@ private:
     void take(net::Socket socket) {
         if (shared_.connections.fetch_add(1) >= shared_.settings.max_connections) {
             shared_.connections.fetch_sub(1);
+            shared_.metrics.turned_away.add();
             return;  // destroying the socket closes it
         }
-        shared_.metrics.connections.add(1);
         connections_.spawn("connection",
                            internal::serve_connection(shared_, shard_, running_, net::Stream(std::move(socket))));
     }
 
     runtime::Shard& shard_;
     internal::ServerShared& shared_;
-    internal::RunningHandlers running_;
+    internal::Running running_;
     net::Acceptor acceptor_;
     runtime::TaskScope accepting_;
     runtime::TaskScope connections_;

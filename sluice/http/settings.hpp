@@ -5,14 +5,16 @@
 #include <cstddef>
 
 #include "sluice/http/head_check.hpp"
+#include "sluice/http/origin.hpp"
 
 namespace sluice::http {
 
 struct ServerSettings {
     HeadLimits head;
-    std::chrono::milliseconds head_time{10'000};     ///< from the first byte of a request to the end of its head
-    std::chrono::milliseconds body_time{30'000};     ///< from the end of the head to the end of the body
-    std::chrono::milliseconds idle_time{60'000};     ///< between requests of a connection
+    OriginPolicy origins;                         ///< pages that may send unsafe methods, upgrade, and read answers
+    std::chrono::milliseconds head_time{10'000};  ///< to the first request, and from its first byte to its head's end
+    std::chrono::milliseconds body_time{30'000};  ///< from the end of the head to the end of the body
+    std::chrono::milliseconds idle_time{60'000};  ///< between requests of a connection
     std::chrono::milliseconds request_time{30'000};  ///< of a handler; then it is cancelled and 504 is answered
     std::chrono::milliseconds write_time{30'000};    ///< of one response
     std::size_t body_limit = 1024 * 1024;            ///< bytes; beyond: 413

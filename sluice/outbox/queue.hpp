@@ -5,12 +5,14 @@
 //     }); stock.publish(unit, OrderPlaced{…});                                       // written right before COMMIT
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <expected>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "sluice/db/unit_of_work.hpp"
 #include "sluice/outbox/codec.hpp"
@@ -26,8 +28,9 @@ struct Lanes {
     return Lanes{count};
 }
 
-/// What a producer gives; limits are checked at once: queue 1–255 of [A-Za-z0-9._-], type 1–255 printable ASCII, key at
-/// most 512 bytes of UTF-8, payload at most the configured 1 MiB.
+/// What a producer gives; limits are checked at once: queue 1–255 of [A-Za-z0-9._-], first and last alphanumeric; type
+/// 1–255 printable ASCII; key at most 512 bytes, tenant 255, of UTF-8 without NUL; trace a W3C traceparent; header
+/// names 1–128 printable ASCII, not beginning with "sluice-", values UTF-8 without NUL.
 struct Outgoing {
     std::string queue;
     std::string key;
@@ -36,6 +39,13 @@ struct Outgoing {
     std::string tenant;
     std::string trace;
     Headers headers;
+};
+
+/// What one unit of work may publish.
+struct PublishLimits {
+    std::size_t payload_bytes = std::size_t{1} << 20;
+    std::size_t header_bytes = std::size_t{16} << 10;  ///< names and values of one message together
+    std::size_t unit_messages = 100'000;
 };
 
 /// The message's id once the unit committed; 0 before, and for ever when it rolled back.
@@ -51,8 +61,13 @@ private:
 
 /// Buffers `message` in `unit`; it is written right before COMMIT and taken back with the savepoint it was published
 /// in. Throws outbox::Error `bad_message` naming the field, its place and the limit; then nothing of the unit was
-/// harmed.
-Published publish(db::UnitOfWork& unit, Outgoing message);
+/// harmed. A queue that the database does not know fails the COMMIT with a `constraint` error naming
+/// sluice_queue_is_not_declared.
+Published publish(db::UnitOfWork& unit, Outgoing message, const PublishLimits& limits = {});
+
+/// All or none: one bad message rejects the batch before anything is buffered. Answers in the order given.
+std::vector<Published> publish_all(db::UnitOfWork& unit, std::vector<Outgoing> messages,
+                                   const PublishLimits& limits = {});
 
 /// Thread-safe once built.
 template <class Event>

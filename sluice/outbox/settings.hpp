@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <optional>
 
+#include "sluice/runtime/worker_settings.hpp"
+
 namespace sluice::outbox {
 
 /// How a subscription sees several lanes: each lane on its own, or all lanes of one or more queues merged in ledger
@@ -38,9 +40,10 @@ struct QueueSettings {
 };
 
 /// Pauses between tries of one message: `base` doubled each time up to `max`, up to half of it taken away at random.
+/// Nothing: as the processor's tuning or the profile says.
 struct RetrySettings {
-    std::chrono::milliseconds base{100};
-    std::chrono::milliseconds max{60'000};
+    std::optional<std::chrono::milliseconds> base;
+    std::optional<std::chrono::milliseconds> max;
 };
 
 struct SubscriptionSettings {
@@ -76,14 +79,14 @@ struct Settings {
     std::uint32_t backlog_chunk = 4'000;
     /// Acknowledgements of leased batches are committed together this often.
     std::chrono::milliseconds ack_interval{5};
-    /// How often the database is asked for messages of other processes: while there are some, and at rest.
-    std::chrono::milliseconds poll{20};
-    std::chrono::milliseconds poll_at_rest{1'000};
-    /// How often what nobody needs is looked for, and rows removed per step.
-    std::chrono::milliseconds retention_interval{60'000};
-    std::uint32_t retention_chunk = 1'000;
     /// One line per kind of worker that did something; zero: none.
     std::chrono::milliseconds statistics_interval{60'000};
+    /// What the profile says otherwise. The sequencer's idle and rest intervals are how often the database is asked for
+    /// messages of other processes; retention's batch is the rows removed per step.
+    runtime::WorkerTuning processor;
+    runtime::WorkerTuning sequencer;
+    runtime::WorkerTuning retention;
+    runtime::WorkerTuning reconciler;
 };
 
 }  // namespace sluice::outbox

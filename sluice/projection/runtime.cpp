@@ -113,18 +113,28 @@ db::Task<void> Projections::prepare() {
 
 db::Task<void> Projections::prepare(outbox::Outbox::Builder& builder) {
     co_await prepare();
+    for (Subscription& wanted : subscriptions()) {
+        if (wanted.mode == Mode::by_lane)
+            builder.batch_transactional(std::move(wanted.queues.front()), std::move(wanted.name),
+                                        std::move(wanted.handler), subscription_settings());
+        else
+            builder.batch_merged(std::move(wanted.queues), std::move(wanted.name), std::move(wanted.handler),
+                                 subscription_settings());
+    }
+}
+
+std::vector<Subscription> Projections::subscriptions() const {
+    std::vector<Subscription> wanted;
     for (const auto& engine : state_->engines) {
-        outbox::BatchHandler handler = [engine](db::UnitOfWork& unit, const outbox::Batch& batch) {
+        Subscription& one = wanted.emplace_back();
+        one.name = "projection." + std::string(engine->definition().name());
+        one.queues = engine->declared().queues;
+        one.mode = engine->declared().options.mode;
+        one.handler = [engine](db::UnitOfWork& unit, const outbox::Batch& batch) {
             return engine->handle(unit, batch);
         };
-        const std::string subscription = "projection." + std::string(engine->definition().name());
-        const internal::Declared& declared = engine->declared();
-        if (declared.options.mode == Mode::by_lane)
-            builder.batch_transactional(declared.queues.front(), subscription, std::move(handler),
-                                        subscription_settings());
-        else
-            builder.batch_merged(declared.queues, subscription, std::move(handler), subscription_settings());
     }
+    return wanted;
 }
 
 db::Task<RawState> Projections::read_raw(std::string projection, std::string key) const {

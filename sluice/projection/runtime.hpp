@@ -39,6 +39,14 @@
 
 namespace sluice::projection {
 
+/// What a projection wants of the outbox.
+struct Subscription {
+    std::string name;  ///< "projection.<name>"
+    std::vector<std::string> queues;
+    Mode mode = Mode::merged;
+    outbox::BatchHandler handler;
+};
+
 /// All calls on one shard, the outbox's. Outlives nothing: stop the outbox first.
 class Projections {
 public:
@@ -75,6 +83,9 @@ public:
     db::Task<void> prepare(outbox::Outbox::Builder& builder);
     /// Without a queue, for programs that only use `apply_event` and reads.
     db::Task<void> prepare();
+    /// What `prepare(builder)` registers, for who delivers batches by other means; keep the order of positions per
+    /// lane.
+    [[nodiscard]] std::vector<Subscription> subscriptions() const;
     /// Tells the projections their log. `outbox` must live as long as they are used.
     db::Task<void> attach(outbox::Outbox& outbox);
 

@@ -1,8 +1,5 @@
 # The suite as a table: what `./dev test` runs, in this order. A part is `stage part budget-in-minutes function arguments…`.
 
-# Modules whose tests start threads: what ThreadSanitizer is for.
-threaded_modules='core|runtime|net|db|migrate|outbox|projection|realtime|live|http'
-
 parts_table() {
     cat <<'TEXT'
 setup    packages      3  part_packages
@@ -31,7 +28,7 @@ tsan     build         6  part_build tsan tests_threaded
 tsan     threaded      2  part_ctest tsan threaded
 gcc      build         5  part_build gcc all
 gcc      unit          1  part_ctest gcc unit
-chaos    kill9         4  part_ctest release chaos
+chaos    kill9         4  part_chaos
 TEXT
 }
 

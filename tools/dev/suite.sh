@@ -46,7 +46,6 @@ part_headers() {
 
 part_ctest() {
     local preset=$1 group=$2 select=(-L "^$2\$") target=tests_$2
-    [[ $group != threaded ]] || select=(-R "^(unit\\.($threaded_modules)|contract\\..*)\$")
     [[ -z $only_test ]] || select=(-R "^${only_test//./\\.}\$")
     [[ $only_test != unit.* ]] || target=${only_test#unit.}_test
     configure "$preset" || return 1
@@ -61,6 +60,12 @@ part_ctest() {
         ctest --test-dir "build/$preset" "${select[@]}" --parallel "${DEV_JOBS:-2}" --output-on-failure \
         --output-junit "$root/$part_results/ctest.xml" \
         --test-output-size-passed 8000000 --test-output-size-failed 8000000
+}
+
+part_chaos() {
+    local kills=50
+    [[ $SLUICE_TEST_SCALE != full ]] || kills=200
+    SLUICE_KILLS=$kills part_ctest release chaos
 }
 
 part_web() {
@@ -139,7 +144,18 @@ part_fuzz_smoke() {
 part_mutants() {
     [[ -f tests/mutants.txt ]] || { no_targets "no tests/mutants.txt" && return; }
     [[ -z $only ]] || { configure asan && build asan tests_unit tests_contract; } || return 1
-    python3 tools/dev/mutants.py --build build/asan --list tests/mutants.txt --results "$part_results/checks.tsv"
+    local status=0
+    python3 tools/dev/mutants.py --build build/asan --list tests/mutants.txt --results "$part_results/checks.tsv" || status=1
+    if [[ -f build/release/sluice/core/libsluice_core.a ]]; then
+        checked "no planted defect in the release build" mutants-absent.log only_asan_has_mutants || status=1
+    fi
+    return $status
+}
+
+only_asan_has_mutants() {
+    local asks='sluice::core::mutant('
+    llvm-nm-19 -C build/asan/sluice/core/libsluice_core.a | grep -F "$asks" &&
+        ! llvm-nm-19 -C build/release/sluice/core/libsluice_core.a | grep -F "$asks"
 }
 
 # Whether --only asks for this part; also says which test of it, if one. A part without its stage means the first such one.

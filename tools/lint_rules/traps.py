@@ -7,11 +7,15 @@ from .tree import Finding
 _CONDITION = re.compile(r"\b(if|while|switch|for)\s*(?:constexpr\s*)?\(")
 _CAPTURE = re.compile(r"(?:^|[^\w)\]\s]|\s)\s*\[(?!\[)([^\[\]]*)\]\s*[({<]")
 _LOCK = re.compile(r"\bstd::(?:lock_guard|unique_lock|scoped_lock|shared_lock)\b")
-_SLEEP_THREAD = re.compile(r"\bthis_thread::sleep_\w+|\b(?:usleep|nanosleep)\s*\(|(?<![\w.>])sleep\s*\(")
-_SLEEP_TEST = re.compile(_SLEEP_THREAD.pattern + r"|\bsleep_(?:for|until)\s*\(")
+_SLEEP_THREAD = re.compile(r"\bthis_thread::sleep_\w+|\b(?:usleep|nanosleep)\s*\(|[;{}]\s*(?:::\s*)?sleep\s*\(")
+# A test may yield for a moment (1 ms at most), or look again and again whether a condition holds.
+_SLEEP_TASK = re.compile(r"\bsleep_(?:for|until)\s*\("
+                         r"(?!\s*(?:\d+[un]s|1ms|std::chrono::(?:milliseconds\(1\)|(?:micro|nano)seconds\(\d+\)))\s*\))")
+_POLL = re.compile(r"\bwhile\s*\([^;{}]*\)\s*\{?[^;{}]*$")
 _GTEST = re.compile(r"(?<![\w:])testing::(Test|TestWithParam|TempDir|Values|ValuesIn|Combine|Range|Message|PrintToString|"
                     r"AssertionResult|AssertionSuccess|AssertionFailure|InitGoogleTest|UnitTest)\b")
-_SLEEP_JS = re.compile(r"new Promise\(\s*\(?\s*\w*\s*\)?\s*=>\s*\{?\s*setTimeout\(|timers/promises")
+_SLEEP_JS = re.compile(r"new Promise\(\s*\(?\s*\w*\s*\)?\s*=>\s*\{?\s*setTimeout\(|timers/promises|"
+                       r"\bawait (?:pause|sleep|delay)\(")
 
 
 def check(tree):
@@ -21,7 +25,7 @@ def check(tree):
             yield from locks(file)
         yield from words(file)
     for file in tree.files:
-        if file.suffix in (".mjs", ".ts", ".js") and (file.parts[0] == "tests" or ".test." in file.path):
+        if file.path.endswith((".test.mjs", ".test.ts", ".test.js")):
             for match in _SLEEP_JS.finditer(file.text):
                 yield Finding("sleep", file.path, file.line_at(match.start()), "waits for a time: wait for a condition with a deadline")
 
@@ -40,7 +44,8 @@ def awaits(file):
         if any(captures_by_value(match.group(1)) for match in _CAPTURE.finditer(text)):
             yield Finding("await-lambda", file.path, line, "a capturing lambda built beside co_await: g++ 12 destroys its captures "
                                                            "twice; name it first")
-        if any(not inside_lambda(frame, statement) for frame in scan.frames_in(statement.start, statement.end, "init")):
+        if any(not is_empty(scan, frame) and not inside_lambda(frame, statement)
+               for frame in scan.frames_in(statement.start, statement.end, "init")):
             yield Finding("await-braces", file.path, line, "a braced value built beside co_await: g++ 12 destroys it twice; name it "
                                                            "first")
 
@@ -62,6 +67,11 @@ def awaits_in_condition(text):
 
 def captures_by_value(captures):
     return any(capture.strip() and not re.match(r"&|this$", capture.strip()) for capture in split_top(captures, ","))
+
+
+def is_empty(scan, frame):
+    """`{}` for defaults: destroyed twice as well, but nothing in it to free."""
+    return not scan.plain[frame.open + 1:frame.close].strip()
 
 
 def inside_lambda(frame, statement):
@@ -100,6 +110,9 @@ def words(file):
     for match in re.finditer(r"\bawaitable_operators\b", code):
         yield Finding("awaitable-operators", file.path, file.line_at(match.start()), "Asio's `||` and `&&` swallow exceptions; use the "
                                                                                      "task scope")
-    for match in (_SLEEP_TEST if file.is_test else _SLEEP_THREAD).finditer(code):
+    sleeps = list(_SLEEP_THREAD.finditer(code))
+    if file.is_test:
+        sleeps += [match for match in _SLEEP_TASK.finditer(code) if not _POLL.search(code[max(0, match.start() - 300):match.start()])]
+    for match in sleeps:
         yield Finding("sleep", file.path, file.line_at(match.start()), "waits for a time: wait for a condition with a deadline, or use "
                                                                        "the manual clock")

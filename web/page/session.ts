@@ -72,9 +72,11 @@ export class Session {
     this.ports.onNews();
   }
 
-  /** Channels wanted, and how many of them are live now. */
-  standing(): { wanted: number; live: number } {
-    return { wanted: this.subscriptions.length, live: this.subscriptions.filter((subscription) => subscription.live).length };
+  /** Channels wanted, how many of them are live now, and whether that is all: the articles are known and every one is live. */
+  standing(): { wanted: number; live: number; caught_up: boolean } {
+    const wanted = this.subscriptions.length;
+    const live = this.subscriptions.filter((subscription) => subscription.live).length;
+    return { wanted, live, caught_up: this.articles === 'known' && live === wanted };
   }
 
   private status(status: Status): void {

@@ -1,5 +1,6 @@
 #include "sluice/http/internal/request_parser.hpp"
 
+#include <algorithm>
 #include <limits>
 
 #include <boost/asio/buffer.hpp>
@@ -8,68 +9,64 @@
 
 #include <fmt/format.h>
 
+#include "sluice/core/mutant.hpp"
 #include "sluice/http/internal/target.hpp"
 
 namespace sluice::http::internal {
+namespace {
 
 namespace beast = boost::beast;
+using HeadParser = beast::http::request_parser<beast::http::string_body>;
 
-struct RequestParser::State {
-    beast::http::request_parser<beast::http::string_body> parser;
-    std::size_t body_limit = 0;
-};
-
-RequestParser::RequestParser(std::size_t body_limit) : state_(std::make_unique<State>()) {
-    state_->body_limit = body_limit;
-    state_->parser.eager(true);
-    state_->parser.body_limit(body_limit);
-    state_->parser.header_limit(std::numeric_limits<std::uint32_t>::max());  // check_head has the limits
+std::string text(beast::string_view view) {
+    return std::string(view.data(), view.size());
 }
 
-RequestParser::~RequestParser() = default;
-
-RequestParser::Progress RequestParser::feed(std::string_view bytes) {
-    Progress progress;
-    boost::system::error_code error;
-    progress.consumed = state_->parser.put(boost::asio::buffer(bytes), error);
-    if (!error || error == beast::http::error::need_more) return progress;
-    const bool too_large = error == beast::http::error::body_limit;
-    progress.refused = too_large ? 413 : 400;
-    progress.reason = too_large ? fmt::format("body: larger than {} bytes", state_->body_limit)
-                                : fmt::format("body: its framing is broken ({})", error.message());
-    return progress;
-}
-
-bool RequestParser::done() const {
-    return state_->parser.is_done();
-}
-
-std::optional<std::uint64_t> RequestParser::declared_length() const {
-    if (!state_->parser.is_header_done()) return std::nullopt;
-    const auto length = state_->parser.content_length();
-    if (!length) return std::nullopt;
-    return *length;
-}
-
-bool RequestParser::expects_continue() const {
-    return state_->parser.is_header_done() &&
-           state_->parser.get().find(beast::http::field::expect) != state_->parser.get().end();
-}
-
-Request RequestParser::take(std::string peer) {
-    auto message = state_->parser.release();
-    Request request;
-    request.method = std::string(message.method_string());
-    request.target = std::string(message.target());
+void fill(Request& request, const HeadParser& parser) {
+    const auto& message = parser.get();
+    request.method = text(message.method_string());
+    request.target = text(message.target());
     request.path = std::string(path_of(request.target));
     request.query = query_of(request.target);
     for (const auto& field : message)
-        request.headers.add(std::string(field.name_string()), std::string(field.value()));
+        request.headers.add(text(field.name_string()), text(field.value()));
     request.http_1_0 = message.version() == 10;
-    request.keep_alive = message.keep_alive();
-    request.body = std::move(message.body());
-    request.peer = std::move(peer);
-    return request;
+    request.keep_alive = !request.http_1_0 && message.keep_alive();
+}
+
+}  // namespace
+
+BodyProgress RequestParser::head(std::string_view bytes) {
+    HeadParser parser;
+    parser.header_limit(std::numeric_limits<std::uint32_t>::max());  // check_head has the limits
+    parser.body_limit(boost::none);
+    boost::system::error_code error;
+    const std::size_t consumed = parser.put(boost::asio::buffer(bytes), error);
+    if (error && error != beast::http::error::need_more)
+        return {consumed, 400, fmt::format("the head cannot be parsed ({})", error.message())};
+    fill(request_, parser);
+    const bool encoded = request_.headers.find("Transfer-Encoding").has_value();
+    const bool counted = request_.headers.find("Content-Length").has_value();
+    // Two readers must agree where the body ends, the parser and the check before it.
+    if (!parser.is_header_done() || encoded != parser.chunked() || counted != parser.content_length().has_value())
+        return {consumed, 400, "the head's framing is ambiguous"};
+    if (encoded) chunks_.emplace(body_limit_);
+    if (counted) left_ = *parser.content_length();
+    if (left_ > body_limit_ && !core::mutant("http_body_unbounded"))
+        return {consumed, 413, fmt::format("body: {} bytes declared, at most {} are taken", left_, body_limit_)};
+    return {consumed, 0, {}};
+}
+
+BodyProgress RequestParser::body(std::string_view bytes) {
+    if (chunks_) return chunks_->feed(bytes, request_.body);
+    const auto take = static_cast<std::size_t>(std::min<std::uint64_t>(left_, bytes.size()));
+    request_.body.append(bytes.substr(0, take));
+    left_ -= take;
+    return {take, 0, {}};
+}
+
+bool RequestParser::expects_continue() const noexcept {
+    return !request_.http_1_0 && request_.headers.find("Expect").has_value();
 }
 
 }  // namespace sluice::http::internal

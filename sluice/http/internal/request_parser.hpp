@@ -1,13 +1,14 @@
-// Beast's parser behind a small face, fed with heads that check_head let pass.
+// One request from its bytes: the head by Beast's parser, after check_head let it pass; the body by its declared length
+// or in strict chunks.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "sluice/http/chunk_decoder.hpp"
 #include "sluice/http/message.hpp"
 
 namespace sluice::http::internal {
@@ -15,30 +16,24 @@ namespace sluice::http::internal {
 /// Parses one request. Bytes beyond it are left to the caller.
 class RequestParser {
 public:
-    explicit RequestParser(std::size_t body_limit);
-    ~RequestParser();
-    RequestParser(const RequestParser&) = delete;
-    RequestParser& operator=(const RequestParser&) = delete;
+    explicit RequestParser(std::size_t body_limit) : body_limit_(body_limit) {}
 
-    struct Progress {
-        std::size_t consumed = 0;
-        unsigned refused = 0;  ///< 0, 400 or 413
-        std::string reason;
-    };
+    /// The whole head, once. Refuses a body that is declared larger than the limit.
+    BodyProgress head(std::string_view bytes);
     /// Feeds what was not consumed yet.
-    Progress feed(std::string_view bytes);
+    BodyProgress body(std::string_view bytes);
 
-    [[nodiscard]] bool done() const;
-    /// After the head: the declared length, if there is one.
-    [[nodiscard]] std::optional<std::uint64_t> declared_length() const;
-    [[nodiscard]] bool expects_continue() const;
-
+    [[nodiscard]] bool done() const noexcept { return chunks_ ? chunks_->done() : left_ == 0; }
+    [[nodiscard]] bool has_body() const noexcept { return chunks_ || left_ > 0; }
+    [[nodiscard]] bool expects_continue() const noexcept;
     /// The complete request; once.
-    [[nodiscard]] Request take(std::string peer);
+    [[nodiscard]] Request take() { return std::move(request_); }
 
 private:
-    struct State;
-    std::unique_ptr<State> state_;
+    std::size_t body_limit_;
+    Request request_;
+    std::uint64_t left_ = 0;              ///< of a body with a declared length
+    std::optional<ChunkDecoder> chunks_;  ///< of any other body
 };
 
 }  // namespace sluice::http::internal

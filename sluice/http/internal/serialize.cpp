@@ -31,15 +31,18 @@ void append_fields(std::string& out, const Headers& headers) {
 
 }  // namespace
 
-std::string serialize(const Response& response, bool keep_alive, bool head_only) {
-    const std::string_view body = response.bytes();
+std::string serialize_head(const Response& response, bool keep_alive) {
     std::string out =
         fmt::format("HTTP/1.1 {} {}\r\nDate: {}\r\n", response.status, reason_phrase(response.status), date_now());
     append_fields(out, response.headers);
-    if (!has_no_body(response.status)) fmt::format_to(std::back_inserter(out), "Content-Length: {}\r\n", body.size());
+    if (!has_no_body(response.status))
+        fmt::format_to(std::back_inserter(out), "Content-Length: {}\r\n", response.bytes().size());
     out += keep_alive ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n";
-    if (!head_only && !has_no_body(response.status)) out += body;
     return out;
+}
+
+std::string_view body_of(const Response& response) noexcept {
+    return has_no_body(response.status) ? std::string_view() : response.bytes();
 }
 
 std::string upgrade_head(const Headers& headers) {

@@ -57,7 +57,7 @@ bool LaneFsm::undone(std::uint32_t count) {
         careful_ = count;
         piece_ = std::min(kPiece, count);
         batch_ = std::max(1U, count / 2);
-        return false;
+        return count == 1;
     }
     std::uint32_t& size = rules_.by_message ? piece_ : batch_;
     size = std::max(1U, count / 2);
@@ -72,6 +72,14 @@ void LaneFsm::disturbed(core::SteadyTime now, double random01) {
 void LaneFsm::parked_done() {
     disturbances_ = 0;
     parked_turn_ = false;
+}
+
+void LaneFsm::start_over() {
+    retries_.clear();
+    parked_.clear();
+    head_due_ = {};
+    careful_ = 0;
+    piece_ = kPiece;
 }
 
 Judgement LaneFsm::judge_failure(std::int64_t number, Failure failure) const {

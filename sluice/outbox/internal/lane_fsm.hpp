@@ -55,6 +55,9 @@ public:
     /// A key's turn ended; what became of it was put into `parked`.
     void parked_done();
 
+    /// Forgets failures and parked keys: they are loaded again.
+    void start_over();
+
     /// Judges one more failure of message `number`; nothing changes until `failed`.
     [[nodiscard]] Judgement judge_failure(std::int64_t number, Failure failure) const;
     /// The failure is recorded (or was worth a try): the message waits as judged.

@@ -2,10 +2,11 @@
 
 namespace sluice::outbox {
 
-RetryRules retry_rules(const SubscriptionSettings& settings) {
+RetryRules retry_rules(const SubscriptionSettings& settings, const core::Backoff& otherwise) {
     RetryRules rules;
-    rules.backoff.initial = settings.retry.base;
-    rules.backoff.max = settings.retry.max;
+    rules.backoff = otherwise;
+    if (settings.retry.base) rules.backoff.initial = *settings.retry.base;
+    if (settings.retry.max) rules.backoff.max = *settings.retry.max;
     rules.set_aside_after = settings.set_aside_after;
     rules.max_attempts = settings.max_attempts;
     rules.poison = settings.poison;

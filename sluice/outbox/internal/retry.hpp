@@ -18,8 +18,8 @@ struct RetryRules {
     PoisonPolicy poison = PoisonPolicy::dead_letter;
 };
 
-/// `jitter` as core::Backoff has it by default.
-[[nodiscard]] RetryRules retry_rules(const SubscriptionSettings& settings);
+/// `otherwise`: the processors' pauses, for what the subscription leaves open.
+[[nodiscard]] RetryRules retry_rules(const SubscriptionSettings& settings, const core::Backoff& otherwise);
 
 /// The failures of one message so far.
 struct RetryState {

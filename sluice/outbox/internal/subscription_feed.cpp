@@ -23,6 +23,16 @@ void SubscriptionFeed::add_lane(std::int64_t acknowledged, ReadPoint from) {
     lanes_.emplace_back(acknowledged, from);
 }
 
+void SubscriptionFeed::starts_at(const Ledger& ledger) {
+    for (std::size_t i = 0; i < lanes_.size(); ++i) {
+        const bool merged = order_ == Order::merged;
+        const LaneRef ref{*queues_.begin(), core::LaneId(static_cast<std::uint16_t>(i))};
+        lanes_[i].raise_head(merged ? ledger.head().value() : ledger.head(ref).value());
+        // A lane that is up to date goes on with the next tick; another one reads on from its cursor.
+        if (!lanes_[i].lagging()) lanes_[i].looked_up_to({ledger.newest() + 1, 0});
+    }
+}
+
 void SubscriptionFeed::saw(const Tick& tick) {
     if (order_ == Order::merged) {
         lanes_[0].raise_head(tick.first_position.value() + tick.count() - 1);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "sluice/outbox/internal/lane_buffer.hpp"
+#include "sluice/outbox/internal/ledger.hpp"
 #include "sluice/outbox/settings.hpp"
 
 namespace sluice::outbox {
@@ -32,6 +33,8 @@ public:
     [[nodiscard]] const std::set<std::int32_t>& queues() const noexcept { return queues_; }
     [[nodiscard]] Order order() const noexcept { return order_; }
 
+    /// Heads as the ledger has them; ticks that `saw` gets follow.
+    void starts_at(const Ledger& ledger);
     /// A tick became durable: raises the heads.
     void saw(const Tick& tick);
     /// Offers a stretch of the log; each lane takes what follows what it has, as far as there is room. Answers the

@@ -10,6 +10,7 @@ export interface Standing {
   readonly newest_article: string | undefined;
   readonly live: number;
   readonly wanted: number;
+  readonly caught_up: boolean;
 }
 
 type Tone = 'live' | 'busy' | 'off';
@@ -52,7 +53,7 @@ export class ConnectionPanel {
   }
 
   draw(standing: Standing): void {
-    const caught_up = standing.live === standing.wanted;
+    const { caught_up } = standing;
     const tone = this.tone(caught_up);
     for (const state of this.states) if (state.dataset.tone !== tone) state.dataset.tone = tone;
     for (const word of this.words) setText(word, this.describe(caught_up));

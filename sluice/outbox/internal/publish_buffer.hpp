@@ -1,0 +1,37 @@
+// The messages that one unit of work publishes, until its COMMIT carries them along.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "sluice/outbox/queue.hpp"
+
+namespace sluice::outbox {
+
+/// Lives with its unit; messages published in a savepoint that is undone are taken back.
+class PublishBuffer final : public db::UnitAttachment {
+public:
+    [[nodiscard]] std::size_t size() const noexcept { return pending_.size(); }
+    /// `message` has been checked.
+    Published add(Outgoing message);
+    /// The outbox's own messages, with headers of its own.
+    static db::Statement insert_statement(Outgoing message);
+
+    void mark() override;
+    void rollback_to_mark() override;
+    void release_mark() override;
+    std::vector<db::Statement> flush(db::UnitOfWork& unit) override;
+    void flushed(std::span<const db::Result> results) noexcept override;
+
+private:
+    struct Pending {
+        Outgoing message;
+        std::shared_ptr<std::int64_t> id;
+    };
+    std::vector<Pending> pending_;
+    std::vector<std::size_t> marks_;
+};
+
+}  // namespace sluice::outbox

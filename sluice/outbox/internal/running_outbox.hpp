@@ -1,0 +1,90 @@
+// A started outbox: owns its subscriptions and workers and hands ticks to them.
+#pragma once
+
+#include <list>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sluice/outbox/internal/claim.hpp"
+#include "sluice/outbox/internal/lane_scheduler.hpp"
+#include "sluice/outbox/internal/log_reader.hpp"
+#include "sluice/outbox/internal/outbox_plan.hpp"
+#include "sluice/outbox/internal/processor.hpp"
+#include "sluice/outbox/internal/sequencing.hpp"
+#include "sluice/outbox/outbox.hpp"
+#include "sluice/runtime/worker_group.hpp"
+
+namespace sluice::outbox {
+
+class RunningOutbox final : public Outbox {
+public:
+    RunningOutbox(std::shared_ptr<db::DataSource> source, runtime::Shard& shard, core::Logger log,
+                  core::Metrics& metrics, OutboxPlan plan, WorkerPlan workers);
+    ~RunningOutbox() override;
+
+    /// Once. If it throws, nothing runs.
+    db::Task<void> start();
+
+    [[nodiscard]] DeadLetters& dead_letters() noexcept override;
+    [[nodiscard]] std::vector<CursorStatus> status() const override;
+    db::Task<bool> drained(std::chrono::milliseconds limit) override;
+    db::Task<std::vector<Message>> read_log(core::Position after, core::Position up_to, std::uint32_t limit) override;
+    [[nodiscard]] core::Position head() const noexcept override { return ledger_.head(); }
+    db::Task<core::Position> oldest_kept() override;
+    [[nodiscard]] core::Epoch ledger_epoch() const noexcept override { return ledger_.epoch(); }
+    db::Task<void> stop(std::chrono::milliseconds deadline) override;
+
+private:
+    struct LaneSlot {
+        std::size_t subscription = 0;
+        std::size_t lane = 0;
+    };
+
+    db::Task<void> enter_database();
+    db::Task<void> claim_all(db::UnitOfWork& unit);
+    void start_workers();
+    void accept(std::vector<Numbered> ticks);
+    void take(const Numbered& numbered);
+    void offer(Subscription& subscription, const LogSlice& slice);
+    void mark_all();
+    void wake_processors();
+    void tell_waiters();
+    [[nodiscard]] bool passed_all() const noexcept;
+    [[nodiscard]] SubscriptionMetrics metrics_of(const Subscription& subscription);
+    void update_gauges();
+
+    db::Task<runtime::Directive> process();
+    db::Task<std::uint64_t> run_step(LaneSlot slot, std::size_t index, LaneStep step);
+    db::Task<runtime::Directive> read_backlog();
+    db::Task<runtime::Directive> poll();
+
+    runtime::Shard& shard_;
+    core::Logger log_;
+    core::Metrics& metrics_;
+    OutboxPlan plan_;
+    WorkerPlan worker_plan_;
+    DeliveryDeps deps_;
+    std::unique_ptr<Sequencing> sequencing_;
+    std::unique_ptr<LogReader> reader_;
+    std::vector<QueueRow> queues_;
+    Ledger ledger_;
+    std::vector<std::unique_ptr<Subscription>> subscriptions_;
+    std::vector<std::unique_ptr<Processor>> processors_;
+    std::vector<LaneSlot> slots_;
+    LaneScheduler scheduler_;
+    std::vector<Numbered> early_;  // ticks that came before the ledger was loaded
+    bool loaded_ = false;
+    std::uint64_t ticks_seen_ = 0;  // since the last poll
+
+    runtime::WorkerGroup workers_;
+    std::vector<runtime::Worker*> processor_workers_;
+    runtime::Worker* backlog_worker_ = nullptr;
+    std::list<runtime::Wake*> waiters_;  // of `drained`
+    bool sequencing_started_ = false;
+    bool workers_started_ = false;
+    bool stopped_ = false;
+};
+
+}  // namespace sluice::outbox

@@ -1,0 +1,23 @@
+#include "sluice/outbox/internal/sql.hpp"
+
+#include "sluice/core/assert.hpp"
+
+namespace sluice::outbox::sql {
+namespace {
+
+void replace_all(std::string& text, std::string_view what, std::string_view by) {
+    for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size()))
+        text.replace(at, what.size(), by);
+}
+
+}  // namespace
+
+std::string expand(std::string_view text, db::Dialect dialect) {
+    SLUICE_ASSERT(dialect == db::Dialect::sqlite, "no clock expression for dialect {}", static_cast<int>(dialect));
+    std::string made(text);
+    replace_all(made, "{now}", kSqliteNow);
+    replace_all(made, "{content}", kContent);
+    return made;
+}
+
+}  // namespace sluice::outbox::sql

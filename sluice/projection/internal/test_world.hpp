@@ -1,0 +1,242 @@
+// For tests: a SQLite file, a log in memory that delivers batches as the outbox does, and a sink that remembers.
+#pragma once
+
+#include <algorithm>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <stdlib.h>
+
+#include "sluice/core/clock.hpp"
+#include "sluice/db/sqlite/database.hpp"
+#include "sluice/outbox/outbox.hpp"
+#include "sluice/projection/internal/projection_sql.hpp"
+#include "sluice/projection/runtime.hpp"
+#include "sluice/runtime/run_task.hpp"
+
+namespace sluice::projection::sample {
+
+/// The log: positions from 1, dense. One lane per `lanes` by the key's hash; sequences dense per lane.
+class MemoryLog final : public outbox::Outbox {
+public:
+    explicit MemoryLog(std::uint16_t lanes) : lanes_(lanes) {}
+
+    void append(std::string queue, std::string key, std::string type, std::string payload) {
+        outbox::Message message;
+        message.queue = std::move(queue);
+        message.key = std::move(key);
+        message.type = std::move(type);
+        message.payload = std::move(payload);
+        message.lane = core::LaneId(static_cast<std::uint16_t>(std::hash<std::string>{}(message.key) % lanes_));
+        message.position = core::Position(static_cast<std::int64_t>(messages.size()) + 1);
+        message.id = core::MessageId(message.position.value());
+        message.sequence = core::Sequence(++sequences_[message.lane]);
+        message.ledger_epoch = epoch;
+        messages.push_back(std::move(message));
+    }
+    template <class Event>
+    void append(const outbox::Queue<Event>& queue, const Event& event) {
+        append(queue.name(), queue.key_of(event), outbox::Codec<Event>::type(event),
+               outbox::Codec<Event>::encode(event));
+    }
+
+    outbox::DeadLetters& dead_letters() noexcept override { std::abort(); }
+    std::vector<outbox::CursorStatus> status() const override { return {}; }
+    db::Task<bool> drained(std::chrono::milliseconds) override { co_return true; }
+    db::Task<std::vector<outbox::Message>> read_log(core::Position after, core::Position up_to,
+                                                    std::uint32_t limit) override {
+        if (before_read) co_await before_read();
+        if (after.value() + 1 < oldest) throw outbox::Error(outbox::ErrorKind::gone, "shop", "trimmed");
+        std::vector<outbox::Message> found;
+        for (std::int64_t at = after.value(); at < up_to.value() && found.size() < limit; ++at)
+            found.push_back(messages[static_cast<std::size_t>(at)]);
+        co_return found;
+    }
+    core::Position head() const noexcept override { return core::Position(static_cast<std::int64_t>(messages.size())); }
+    db::Task<core::Position> oldest_kept() override { co_return core::Position(oldest); }
+    core::Epoch ledger_epoch() const noexcept override { return epoch; }
+    db::Task<void> stop(std::chrono::milliseconds) override { co_return; }
+
+    std::vector<outbox::Message> messages;
+    core::Epoch epoch{1};
+    std::int64_t oldest = 1;
+    std::function<db::Task<void>()> before_read;
+
+private:
+    std::uint16_t lanes_;
+    std::map<core::LaneId, std::int64_t> sequences_;
+};
+
+class MemorySink final : public DeltaSink {
+public:
+    void publish(std::shared_ptr<const DeltaBatch> batch) noexcept override { batches.push_back(std::move(batch)); }
+    /// Every change of `key`, oldest first.
+    [[nodiscard]] std::vector<KeyChange> of(const std::string& key) const {
+        std::vector<KeyChange> found;
+        for (const auto& batch : batches)
+            for (const KeyChange& change : batch->changes)
+                if (change.key == key) found.push_back(change);
+        return found;
+    }
+    std::vector<std::shared_ptr<const DeltaBatch>> batches;
+};
+
+/// The folder that a test's files live in; removed with it.
+class TempFolder {
+public:
+    TempFolder() {
+        std::string pattern = (std::filesystem::temp_directory_path() / "sluice_projection_XXXXXX").string();
+        if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder");
+        path_ = pattern;
+    }
+    ~TempFolder() { std::filesystem::remove_all(path_); }
+    TempFolder(const TempFolder&) = delete;
+    TempFolder& operator=(const TempFolder&) = delete;
+    [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
+
+private:
+    std::filesystem::path path_;
+};
+
+/// Undoes a unit after everything in it was done.
+struct CommitFails : std::runtime_error {
+    CommitFails() : std::runtime_error("the commit fails") {}
+};
+
+class World {
+public:
+    explicit World(std::uint16_t lanes = 4, core::Metrics* shared = nullptr)
+        : log(lanes), metrics_(shared != nullptr ? *shared : own_metrics_) {
+        open();
+        run(create_tables());
+    }
+    ~World() { close(); }
+    World(const World&) = delete;
+    World& operator=(const World&) = delete;
+
+    /// Projections on this file; `add` to them, then `start`.
+    Projections& make(Settings settings = {}) {
+        projections_ = std::make_unique<Projections>(source_, core::Logger(), metrics_, settings, clock);
+        projections_->deliver_to(sink);
+        cursors_.clear();
+        return *projections_;
+    }
+    /// Prepares them; `attached` also gives them the log.
+    void start(bool attached = true) {
+        run(projections_->prepare());
+        subscriptions_ = projections_->subscriptions();
+        if (attached) run(projections_->attach(log));
+    }
+    /// What the program would see after a restart: the same file, nothing in memory.
+    void reopen() {
+        close();
+        open();
+    }
+
+    template <class T>
+    T run(db::Task<T> task) {
+        return runtime::run_task(shard_, std::move(task));
+    }
+
+    /// Delivers what `subscription` has not seen of the log, `size` messages at a time, each batch with its commit.
+    void deliver(std::size_t subscription = 0, std::size_t size = 100) {
+        while (run(deliver_one(subscription, size, false))) {
+        }
+    }
+    /// One batch; `fails`: its commit does not come to pass (CommitFails leaves). Answers whether there was one.
+    db::Task<bool> deliver_one(std::size_t subscription, std::size_t size, bool fails) {
+        const Subscription& to = subscriptions_.at(subscription);
+        std::optional<outbox::Batch> batch = next_batch(to, subscription, size);
+        if (!batch) co_return false;
+        auto body = [&](db::UnitOfWork& unit) { return in_unit(unit, to.handler, *batch, fails); };
+        co_await source_->transaction({}, body);
+        cursors_[{subscription, batch->lane}] = batch->up_to;
+        co_return true;
+    }
+    /// Forgets how far a subscription is: everything comes again.
+    void rewind() { cursors_.clear(); }
+
+    db::Task<void> execute(std::string sql) {
+        auto body = [&sql](db::UnitOfWork& unit) { return unit.execute(sql); };
+        static_cast<void>(co_await source_->transaction({}, body));
+    }
+    /// The first column of the first row.
+    std::int64_t number(const std::string& sql) { return run(query_number(sql)); }
+
+    [[nodiscard]] db::DataSource& source() { return *source_; }
+    [[nodiscard]] runtime::Shard& shard() { return shard_; }
+    [[nodiscard]] Projections& projections() { return *projections_; }
+
+    MemoryLog log;
+    std::shared_ptr<MemorySink> sink = std::make_shared<MemorySink>();  // shared with the projections
+    core::ManualClock clock;
+
+private:
+    void open() {
+        db::sqlite::Settings settings;
+        settings.name = "shop";
+        settings.path = (folder_.path() / "shop.sqlite3").string();
+        settings.synchronous = db::sqlite::Synchronous::normal;
+        source_ = db::sqlite::Database::open(settings, core::Logger(), metrics_);
+    }
+    void close() {
+        projections_.reset();
+        subscriptions_.clear();
+        if (source_ != nullptr) run(source_->close());
+        source_.reset();
+    }
+    db::Task<void> create_tables() {
+        for (const std::string& sql : internal::sqlite_tables())
+            co_await execute(sql);
+    }
+    db::Task<std::int64_t> query_number(std::string sql) {
+        const std::unique_ptr<db::Connection> connection = co_await source_->acquire(db::AccessIntent::read);
+        const db::Result rows = co_await connection->query(sql);
+        co_return rows.rows.front().get<std::int64_t>(0);
+    }
+
+    std::optional<outbox::Batch> next_batch(const Subscription& to, std::size_t subscription, std::size_t size) {
+        const bool merged = to.mode == Mode::merged;
+        for (std::uint16_t lane = 0; lane < (merged ? 1 : 64); ++lane) {
+            outbox::Batch batch;
+            batch.subscription = to.name;
+            batch.queue = to.queues.front();
+            batch.lane = core::LaneId(lane);
+            batch.after = cursors_[{subscription, batch.lane}];
+            batch.up_to = batch.after;
+            for (const outbox::Message& message : log.messages) {
+                const std::int64_t at = merged ? message.position.value() : message.sequence.value();
+                const bool is_ours = std::ranges::find(to.queues, message.queue) != to.queues.end();
+                if (at <= batch.after || (!merged && message.lane != batch.lane) || !is_ours) continue;
+                if (batch.messages.size() == size) break;
+                batch.up_to = at;
+                batch.ledger_epoch = std::max(batch.ledger_epoch, message.ledger_epoch);
+                batch.messages.push_back(message);
+            }
+            if (!batch.messages.empty()) return batch;
+        }
+        return std::nullopt;
+    }
+    static db::Task<void> in_unit(db::UnitOfWork& unit, const outbox::BatchHandler& handler, const outbox::Batch& batch,
+                                  bool fails) {
+        co_await handler(unit, batch);
+        if (fails) throw CommitFails();
+    }
+
+    TempFolder folder_;
+    core::Metrics own_metrics_;
+    core::Metrics& metrics_;
+    runtime::Shard shard_{0, core::real_clock()};
+    std::shared_ptr<db::sqlite::Database> source_;
+    std::unique_ptr<Projections> projections_;
+    std::vector<Subscription> subscriptions_;
+    std::map<std::pair<std::size_t, core::LaneId>, std::int64_t> cursors_;
+};
+
+}  // namespace sluice::projection::sample
