@@ -186,7 +186,8 @@ Task<void> cancel_own(TaskScope& scope, bool& threw) {
     scope.cancel();
     std::exception_ptr error;
     try {
-        co_await sleep_for(1h);
+        Wake never(scope.shard());
+        co_await never.wait();
     } catch (...) {
         error = std::current_exception();
     }
