@@ -7,6 +7,7 @@
 
 #include "sluice/projection/internal/journal_model.hpp"
 #include "sluice/projection/internal/test_world.hpp"
+#include "sluice/runtime/scope.hpp"
 
 namespace sluice::projection {
 namespace {
@@ -161,14 +162,23 @@ TEST_F(Rebuilding, live_batches_go_on_meanwhile_and_nothing_is_lost_or_folded_tw
     fill(2'000);
     world.deliver();
     int calls = 0;
+    int delivering = 0;
+    runtime::TaskScope scope(world.shard(), core::Logger());
+    const auto deliver = [&]() -> db::Task<void> {
+        ++delivering;
+        static_cast<void>(co_await world.deliver_one(0, 20, false));
+        --delivering;
+    };
     world.log.before_read = [&]() -> db::Task<void> {
         ++calls;
         fill(30, static_cast<std::uint64_t>(calls));
-        if (calls > 60) co_return;
-        co_await world.deliver_one(0, 20, false);
+        if (delivering == 0) scope.spawn("live batch", deliver());
+        co_return;
     };
     const RebuildReport report = rebuild();
     world.log.before_read = nullptr;
+    world.run(scope.join());
+    EXPECT_EQ(scope.failed(), 0u);
     EXPECT_GT(calls, 20);
     EXPECT_GT(report.events, 2'000u);
     world.deliver();

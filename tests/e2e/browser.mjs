@@ -46,7 +46,10 @@ class Shop {
       if (message.type() === 'error' || message.type() === 'warning') this.console_errors.push(message.text());
     });
     page.on('pageerror', (error) => this.console_errors.push(`uncaught: ${error.message}`));
-    page.on('websocket', (socket) => socket.on('framereceived', ({ payload }) => this.recorder.take(payload.toString())));
+    page.on('websocket', (socket) => {
+      this.socket = socket;
+      socket.on('framereceived', ({ payload }) => this.recorder.take(payload.toString()));
+    });
   }
 
   async open(base, tenant) {

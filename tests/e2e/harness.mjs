@@ -109,7 +109,7 @@ class Server {
 
   async start(port) {
     const extra = (process.env.SLUICE_DEMO_ARGS ?? '').split(' ').filter((part) => part !== '');
-    const command = [...tether, demoBinary(), '--port', String(port), '--data', this.data, '--web', WEB_DIST, ...extra, ...this.#args];
+    const command = [...tether, demoBinary(), '--port', String(port), '--admin-port', '0', '--data', this.data, '--web', WEB_DIST, ...extra, ...this.#args];
     const child = spawn(command[0], command.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child = child;
     children.add(child);
@@ -132,6 +132,8 @@ class Server {
   }
 
   #readAddresses(child) {
+    let port;
+    let admin;
     const keep = (line) => {
       this.#output = `${this.#output}${line}\n`.slice(-KEPT_OUTPUT);
     };
@@ -139,11 +141,12 @@ class Server {
     return new Promise((resolve) => {
       createInterface({ input: child.stdout }).on('line', (line) => {
         keep(line);
-        const admin = /^admin on (http:\/\/\S+)/.exec(line);
-        if (admin !== null) this.admin = admin[1];
-        const found = /^listening on http:\/\/[^:]+:(\d+)/.exec(line);
-        if (found !== null) this.port = Number(found[1]);
-        if (this.port !== 0 && this.admin !== undefined) resolve('listening');
+        admin ??= /^admin on (http:\/\/\S+)/.exec(line)?.[1];
+        port ??= /^listening on http:\/\/[^:]+:(\d+)/.exec(line)?.[1];
+        if (port === undefined || admin === undefined) return;
+        this.port = Number(port);
+        this.admin = admin;
+        resolve('listening');
       });
     });
   }

@@ -30,7 +30,7 @@ export class Recorder {
         records.push({ kind: 'position', epoch, version });
         break;
       case 'subscribed':
-        for (const frame of message.frames ?? []) records.push({ kind: 'frame', epoch: frame.epoch, version: frame.version, data: frame.data });
+        for (const frame of message.frames ?? []) records.push({ kind: 'frame', epoch: frame.epoch ?? epoch, version: frame.version, data: frame.data });
         records.push(message.state === undefined ? { kind: 'resumed', epoch, version } : { kind: 'state', epoch, version, state: message.state });
         break;
     }

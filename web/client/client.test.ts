@@ -301,6 +301,18 @@ test('a refused subscription is told and dropped, one that may retry is asked ag
   assert.deepEqual(log, ['error overloaded true', 'error forbidden false']);
 });
 
+test('a channel without positions is refused in words and given back', () => {
+  const { client, socket } = setUp();
+  const { log, listener } = recorder();
+  client.subscribe('room/lobby', listener);
+  client.connect();
+  socket().welcome();
+  socket().take();
+  socket().serverSends({ type: 'subscribed', id: 1, channel: 'room/lobby', policy: 'evict' });
+  assert.deepEqual(log, ['error unplaced false']);
+  assert.deepEqual(socket().take(), [{ type: 'unsubscribe', id: 2, channel: 'room/lobby' }]);
+});
+
 test('asks in flight are bounded and the rest follows the answers', () => {
   const { client, socket } = setUp();
   const total = MAX_ASKS_IN_FLIGHT + 3;

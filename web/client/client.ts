@@ -218,6 +218,11 @@ export class LiveClient {
         }
         return this.pump();
       }
+      case 'unplaced': {
+        const entry = this.subscriptions.answered(message.id);
+        if (entry !== undefined) this.unplaced(entry);
+        return this.pump();
+      }
       default: {
         const entry = this.subscriptions.find(message.channel);
         if (entry === undefined) return;
@@ -262,6 +267,12 @@ export class LiveClient {
       this.guard(() => entry.listener.onError?.(error));
     }
     this.pump();
+  }
+
+  private unplaced(entry: Entry<ChannelListener>): void {
+    const message = `channel ${entry.state.channel} has no position, and this client only follows channels that have one`;
+    this.unsubscribe(entry);
+    this.guard(() => entry.listener.onError?.({ type: 'error', code: 'unplaced', message, retry: false }));
   }
 
   private askLater(entry: Entry<ChannelListener>): void {

@@ -26,6 +26,20 @@ test('every message of the protocol is decoded with its members', () => {
   for (const message of messages) assert.deepEqual(decode(message), { kind: 'message', message });
 });
 
+test('missed frames inherit what the answer says already', () => {
+  const verdict = decode({ ...subscribed, frames: [{ version: 6, data: 1 }, { version: 7, event: 'moved', data: 2 }] });
+  const whole = { type: 'delta', channel: subscribed.channel, epoch: 'e' };
+  assert.deepEqual(verdict, {
+    kind: 'message',
+    message: { ...subscribed, frames: [{ ...whole, version: 6, data: 1 }, { ...whole, version: 7, event: 'moved', data: 2 }] },
+  });
+});
+
+test('an answer for a channel without positions is told apart', () => {
+  const verdict = decode({ type: 'subscribed', id: 3, channel: 'room/lobby', policy: 'evict' });
+  assert.deepEqual(verdict, { kind: 'message', message: { type: 'unplaced', id: 3, channel: 'room/lobby' } });
+});
+
 test('unknown members are ignored and unknown types are passed over', () => {
   assert.equal(decode({ ...delta, colour: 'blue' }).kind, 'message');
   assert.deepEqual(decode({ type: 'joined', channel: 'c' }), { kind: 'unknown', type: 'joined' });
@@ -43,6 +57,7 @@ const violations: [string, string | object, RegExp][] = [
   ['a delta without data', { ...delta, data: undefined }, /^delta\.data: missing/],
   ['a delta without channel', { ...delta, channel: undefined }, /^delta\.channel/],
   ['an unknown policy', { ...subscribed, policy: 'hope' }, /^subscribed\.policy/],
+  ['an answer with half a position', { ...subscribed, version: undefined }, /^subscribed\.version/],
   ['state and frames at once', { ...subscribed, state: {}, frames: [] }, /not both/],
   ['frames that are no array', { ...subscribed, frames: {} }, /^subscribed\.frames: expected an array/],
   ['a bad frame among the missed ones', { ...subscribed, frames: [delta, { ...delta, version: 0.5 }] }, /^subscribed\.frames\[1\]\.version/],

@@ -25,6 +25,13 @@ export type OverflowPolicy = 'evict' | 'conflate' | 'drop_oldest';
 
 export type MessageId = number | string;
 
+/** An answer to `subscribe` for a channel without positions (a room), which this client does not follow. */
+export interface UnplacedMessage {
+  readonly type: 'unplaced';
+  readonly id: MessageId;
+  readonly channel: string;
+}
+
 export interface WelcomeMessage {
   readonly type: 'welcome';
   readonly connection: string;
@@ -85,6 +92,7 @@ export interface PingMessage {
 export type ServerMessage =
   | WelcomeMessage
   | SubscribedMessage
+  | UnplacedMessage
   | DeltaMessage
   | ResetMessage
   | PositionMessage
@@ -122,7 +130,14 @@ export function decodeServerMessage(text: string): Verdict {
   if (decode === undefined) return { kind: 'unknown', type: value.type };
   const problem = decode(value);
   if (problem !== undefined) return violation(`${value.type}.${problem}`);
-  return { kind: 'message', message: value as unknown as ServerMessage };
+  return { kind: 'message', message: value.type === 'subscribed' ? readAnswer(value) : (value as unknown as ServerMessage) };
+}
+
+function readAnswer(answer: Members): ServerMessage {
+  if (answer.version === undefined) return { type: 'unplaced', id: answer.id as MessageId, channel: answer.channel as string };
+  if (answer.frames === undefined) return answer as unknown as SubscribedMessage;
+  const frames = (answer.frames as Members[]).map((frame) => ({ type: 'delta', channel: answer.channel, epoch: answer.epoch, ...frame }));
+  return { ...answer, frames } as unknown as SubscribedMessage;
 }
 
 type Members = Record<string, unknown>;
@@ -132,7 +147,7 @@ type Check = (members: Members) => string | undefined;
 
 const decoders: ReadonlyMap<string, Check> = new Map<string, Check>([
   ['welcome', all(text('connection'), positive('ping_interval_ms'), object('limits'))],
-  ['subscribed', all(id, channel, position, policy, missedFrames)],
+  ['subscribed', all(id, channel, (members) => (members.epoch === undefined && members.version === undefined ? undefined : position(members)), policy, missedFrames)],
   ['delta', checkDelta],
   ['reset', all(channel, position)],
   ['position', all(channel, position)],
@@ -208,14 +223,16 @@ function checkDelta(members: Members): string | undefined {
   return 'data' in members ? undefined : 'data: missing';
 }
 
+/** A missed frame is a delta that may leave out what the answer says already: type, channel and epoch. */
 function missedFrames(members: Members): string | undefined {
   if (members.frames === undefined) return undefined;
   if (members.state !== undefined) return 'frames: an answer has a state or frames, not both';
   if (!Array.isArray(members.frames)) return 'frames: expected an array';
   for (const [index, frame] of members.frames.entries()) {
-    if (!isObject(frame) || frame.type !== 'delta') return `frames[${index}]: expected a delta`;
-    const problem = checkDelta(frame) ?? (frame.channel === members.channel ? undefined : 'channel: differs from the answer');
+    if (!isObject(frame) || (frame.type ?? 'delta') !== 'delta') return `frames[${index}]: expected a delta`;
+    const problem = checkDelta({ channel: members.channel, epoch: members.epoch, ...frame });
     if (problem !== undefined) return `frames[${index}].${problem}`;
+    if ((frame.channel ?? members.channel) !== members.channel) return `frames[${index}].channel: differs from the answer`;
   }
   return undefined;
 }

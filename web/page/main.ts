@@ -68,7 +68,7 @@ class Page {
     document.title = `${tenant.name} · stock, live`;
     setText(byId('shop-name'), tenant.name);
     byId<HTMLInputElement>(`tenant-${tenant.id}`).checked = true;
-    setText(byId('terminal-text'), curlLines(tenant));
+    setText(byId('terminal-text'), '');
     this.arrivals = [];
     this.notices.clear();
     this.feed.clear();
@@ -109,6 +109,7 @@ class Page {
     this.table.show(articles);
     setText(this.note, articles.length === 0 ? '' : `${count(articles.length)} articles`);
     this.burst.use({ api: session.api, articles });
+    if (articles[0] !== undefined) setText(byId('terminal-text'), curlLines(session.tenant, articles[0]));
   }
 
   private status(session: Session, status: Status): void {
@@ -169,12 +170,12 @@ class Page {
   }
 }
 
-function curlLines(tenant: Tenant): string {
+function curlLines(tenant: Tenant, article: Article): string {
   return [
     `curl ${location.origin}/orders \\`,
     `  -H 'X-Tenant: ${tenant.id}' \\`,
     `  -H 'Content-Type: application/json' \\`,
-    `  -d '{"id":"by-hand-1","article":"A-1","quantity":1}'`,
+    `  -d '{"id":"by-hand-1","article":"${article.id}","quantity":1}'`,
   ].join('\n');
 }
 

@@ -61,8 +61,9 @@ public:
         store.put_states(generation.number, std::span(&row, 1), writes);
         writes.push_back({store.statement(store.texts().give_epoch, generation.number, epoch.value()), 1});
         writes.push_back({store.statement(store.texts().drop_key_deltas, generation.number, key_), std::nullopt});
-        writes.push_back(
-            {store.statement(store.texts().unpark, generation.number, key_, position.value()), std::nullopt});
+        writes.push_back({store.statement(store.texts().unpark, generation.number, key_,
+                                          std::max(position, reached_.value_or(position)).value()),
+                          std::nullopt});
         for (const auto& [event, message] : parked_)
             writes.push_back(store.park(generation.number, event, message));
         co_await run_writes(unit, store.projection(), std::move(writes));
@@ -79,8 +80,10 @@ private:
         return fold(engine_.definition(), events, states_, how);
     }
 
-    /// What the new state contains: the log as far as it was read, else all that the key has seen or keeps waiting.
+    /// What the new state contains: the log as far as it was read, or folded where an event failed again; of given
+    /// events, all that the key has seen or keeps waiting.
     db::Task<core::Position> last_position(db::UnitOfWork& unit, std::int64_t generation) {
+        if (!parked_.empty()) co_return states_[key_].position;
         if (reached_) co_return *reached_;
         const Store& store = engine_.store();
         const db::Result rows =

@@ -170,6 +170,7 @@ public:
     std::int64_t number(const std::string& sql) { return run(query_number(sql)); }
 
     [[nodiscard]] db::DataSource& source() { return *source_; }
+    [[nodiscard]] runtime::Shard& shard() { return shard_; }
     [[nodiscard]] Projections& projections() { return *projections_; }
 
     MemoryLog log;

@@ -1,7 +1,6 @@
 #include "sluice/db/sqlite/internal/engine.hpp"
 
 #include <array>
-#include <thread>
 
 #include <fmt/format.h>
 
@@ -82,7 +81,7 @@ void Engine::set_up() {
             } else if ((code & 0xff) != SQLITE_BUSY || std::chrono::steady_clock::now() > give_up) {
                 fail("PRAGMA journal_mode = WAL");
             } else {
-                std::this_thread::sleep_for(std::chrono::milliseconds(5));
+                sqlite3_sleep(5);
             }
         }
         if (mode != "wal") {
