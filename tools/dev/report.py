@@ -45,6 +45,10 @@ class Counts:
 
 
 def last_lines(text):
+    """The end of an output; of a build's log what the compilers complained about, which is seldom at the end."""
+    complaints = re.findall(r"^FAILED: .*$|^.*\berror: .*$|^.*undefined (?:symbol|reference).*$|^CMake Error.*$", text, re.M)
+    if complaints and "ninja: " in text:
+        return "\n".join(line[:200] for line in complaints[:TAIL_LINES])
     return "\n".join(text.rstrip().splitlines()[-TAIL_LINES:])
 
 

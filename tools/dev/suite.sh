@@ -84,8 +84,19 @@ part_consumer() {
     rm -rf build/prefix build/consumer
     configure release && { [[ -z $only ]] || build release all; } || return 1
     checked "consumer: install" consumer-install.log cmake --install build/release --prefix "$prefix" || return 1
+    checked "consumer: headers include only installed ones" consumer-headers.log installed_includes_exist "$prefix/include" || return 1
     checked "consumer: three lines of CMake" consumer-build.log build_consumer "$prefix" || return 1
     checked "consumer: runs" consumer-run.log timeout 60 build/consumer/consumer
+}
+
+installed_includes_exist() {
+    grep -rhoE '^#include "sluice/[^"]+"' "$1" | sort -u | cut -d'"' -f2 | (
+        status=0
+        while IFS= read -r header; do
+            [[ -f $1/$header ]] || { echo "$header is included by an installed header, but not installed" && status=1; }
+        done
+        exit $status
+    )
 }
 
 build_consumer() {
