@@ -254,15 +254,6 @@ Measured measure_sluice(WorkFolder& folder, std::chrono::milliseconds time, Load
     measured.per_second = run.units / seconds(Clock::now() - began);
     measured.cpu_us = (cpu_seconds() - cpu) * 1e6 / run.units;
     runtime::block_on(shards.at(0), database->close());
-    if (getenv("SHOW")) {
-        const std::string page = metrics.render();
-        for (const char* key : {"group_size_sum", "group_size_count", "commit_seconds_sum", "unit_hold_seconds_sum",
-                                "unit_wait_seconds_sum"}) {
-            const auto at = page.find(key);
-            fmt::print("  {}\n", page.substr(at, page.find('\n', at) - at));
-        }
-        fmt::print("  units {} per s {}\n", measured.units, measured.per_second);
-    }
     return measured;
 }
 

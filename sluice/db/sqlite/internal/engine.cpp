@@ -157,7 +157,7 @@ Result Engine::run(const Statement& statement) {
     Prepared& ready = prepared(statement.sql, spare);
     const ResetOnExit reset(ready.handle.get());
     bind(statement.sql, ready, statement.values);
-    Result result;
+    Result result{nullptr, {}, 0, 0};  // step_all sets the columns
     if (ready.read_only) {
         step_all(statement.sql, ready, result);
         return result;
