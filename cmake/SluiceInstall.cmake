@@ -2,6 +2,7 @@
 include(CMakePackageConfigHelpers)
 
 get_property(modules GLOBAL PROPERTY SLUICE_MODULES)
+add_custom_target(sluice_libraries DEPENDS ${modules})
 install(TARGETS ${modules} EXPORT sluiceTargets FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/sluice)
 install(EXPORT sluiceTargets NAMESPACE sluice:: DESTINATION ${package_dir})

@@ -49,7 +49,7 @@ part_ctest() {
     [[ -z $only_test ]] || select=(-R "^${only_test//./\\.}\$")
     [[ $only_test != unit.* ]] || target=${only_test#unit.}_test
     configure "$preset" || return 1
-    if ctest --test-dir "build/$preset" "${select[@]}" -N 2>/dev/null | grep -q '^Total Tests: 0$'; then
+    if [[ $(ctest --test-dir "build/$preset" "${select[@]}" -N 2>/dev/null) == *'Total Tests: 0'* ]]; then
         [[ -z $only_test ]] || { echo "no test '$only_test' in build/$preset" && return 1; }
         no_targets "$group tests in build/$preset" && return
     fi
@@ -82,7 +82,7 @@ part_web() {
 part_consumer() {
     local prefix=$root/build/prefix
     rm -rf build/prefix build/consumer
-    configure release && { [[ -z $only ]] || build release all; } || return 1
+    configure release && { [[ -z $only ]] || build release sluice_libraries; } || return 1
     checked "consumer: install" consumer-install.log cmake --install build/release --prefix "$prefix" || return 1
     checked "consumer: headers include only installed ones" consumer-headers.log installed_includes_exist "$prefix/include" || return 1
     checked "consumer: three lines of CMake" consumer-build.log build_consumer "$prefix" || return 1
@@ -105,12 +105,12 @@ build_consumer() {
 }
 
 part_docs() {
-    [[ -z $only ]] || { configure release && build release all && build_web; } || return 1
+    configure release && { [[ -z $only ]] || build release orders; } && build_web || return 1
     logged docs.log python3 tests/docs/check.py --build build/release --results "$part_results/checks.tsv"
 }
 
 part_bench() {
-    [[ -z $only ]] || { configure release && build release all; } || return 1
+    [[ -z $only ]] || { configure release && build release bench/all; } || return 1
     local programs
     mapfile -t programs < <(bench_programs)
     ((${#programs[@]})) || { no_targets "no program build/release/bench/bench_*" && return; }

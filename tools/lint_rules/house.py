@@ -60,4 +60,6 @@ def listed(file, lists):
             return True
         if file.parts[:2] == ("tests", "fuzz") and file.stem.removesuffix("_fuzz") in words:
             return True
+        if file.parts[0] == "bench" and file.stem.removeprefix("bench_") in words:
+            return True
     return False

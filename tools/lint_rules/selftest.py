@@ -29,6 +29,8 @@ VIOLATIONS = [
     ("layers", module("runtime", '#include "sluice/net/stream.hpp"')),
     ("layers", module("realtime", '#include "sluice/projection/fold.hpp"')),
     ("layers", module("outbox", '#include "sluice/testing/clock.hpp"')),
+    ("layers", {**module("net", '#include "sluice/net/internal/testbed.hpp"'),
+                "sluice/net/internal/testbed.hpp": '#pragma once\n#include "sluice/testing/clock.hpp"\n'}),
     ("layers", module("core", "#include <boost/asio/io_context.hpp>")),
     ("layers", module("outbox", '#include "sluice/nowhere/thing.hpp"')),
     ("internal", module("outbox", '#include "sluice/db/internal/pool.hpp"')),
@@ -81,6 +83,9 @@ VIOLATIONS = [
 ]
 
 DECOYS = [
+    {**module("net", ""), "sluice/net/internal/testbed.hpp": '#pragma once\n#include "sluice/testing/clock.hpp"\n',
+     "sluice/net/part_test.cpp": '#include "sluice/net/internal/testbed.hpp"\n',
+     "sluice/net/CMakeLists.txt": "part.cpp part.hpp part_test.cpp"},
     module("outbox", '#include "sluice/db/connection.hpp"\n#include "sluice/core/error.hpp"\n#include "sluice/outbox/internal/a.hpp"'),
     module("net", '#include "sluice/runtime/task.hpp"'),
     module("net", "#include <boost/asio.hpp>\n#include <sqlite3.h>"),

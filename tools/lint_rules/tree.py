@@ -26,6 +26,7 @@ class File:
 
     def __init__(self, root, path):
         self.path = path
+        self.only_for_tests = False
         self.parts = pathlib.PurePath(path).parts
         self.suffix = pathlib.PurePath(path).suffix
         self.stem = pathlib.PurePath(path).stem
@@ -45,7 +46,7 @@ class File:
 
     @property
     def is_test(self):
-        return self.stem.endswith("_test") or self.stem.startswith("test_") or self.parts[0] in ("tests", "bench") or self.parts[:2] == ("sluice", "testing")
+        return self.only_for_tests or self.stem.endswith("_test") or self.stem.startswith("test_") or self.parts[0] in ("tests", "bench") or self.parts[:2] == ("sluice", "testing")
 
     @property
     def module(self):
@@ -75,6 +76,7 @@ class Tree:
         self.root = pathlib.Path(root)
         self.files = [File(self.root, path) for path in self._paths()]
         self.by_path = {file.path: file for file in self.files}
+        self._mark_test_support()
 
     def _paths(self):
         if (self.root / ".git").exists():
@@ -84,6 +86,20 @@ class Tree:
         else:
             paths = [str(path.relative_to(self.root)) for path in self.root.rglob("*") if path.is_file()]
         return sorted(path for path in set(paths) if pathlib.PurePath(path).suffix in TEXT and (self.root / path).is_file())
+
+    def _mark_test_support(self):
+        """A header under internal/ that only tests include is part of them, and so is the source beside it."""
+        users = {}
+        for file in self.cxx():
+            for include in re.findall(r'^#include "(sluice/[^"]*/internal/[^"]+)"', file.text, re.M):
+                if file.path != include.removesuffix(".hpp") + ".cpp":
+                    users.setdefault(include, []).append(file)
+        for _ in range(3):  # support may stand on support
+            for header, files in users.items():
+                if header in self.by_path and all(file.is_test for file in files):
+                    for path in (header, header.removesuffix(".hpp") + ".cpp"):
+                        if path in self.by_path:
+                            self.by_path[path].only_for_tests = True
 
     def cxx(self):
         return [file for file in self.files if file.is_cxx]
