@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <exception>
 #include <string>
+#include <vector>
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
@@ -15,6 +16,7 @@ namespace {
 
 struct Options {
     sluice::app::Settings settings;
+    std::vector<std::string> suspended;
     bool verify = false;
     bool quiet = false;
 };
@@ -29,6 +31,8 @@ int run(const Options& options) {
         .project<orders::StockLevel>(orders::stock_queue())
         .on_tenant_start(orders::seed)
         .tenants_are_public();
+    for (const std::string& tenant : options.suspended)
+        shop.suspend(tenant);
     if (options.verify) return orders::verify_projections(shop);
     orders::add_routes(shop.routes());
     return shop.run();
@@ -46,6 +50,7 @@ int main(int argc, char** argv) {
     cli.add_option("--data", options.settings.data_dir, "Folder of the tenants' files")->capture_default_str();
     cli.add_option("--web", options.settings.web_dir, "Folder of the built page")->capture_default_str();
     cli.add_option("--shards", options.settings.shards, "Threads that serve; 0: one per core")->capture_default_str();
+    cli.add_option("--suspend", options.suspended, "Refuse every request of this tenant; may be given again");
     cli.add_flag("--quiet", options.quiet, "Log warnings and errors only");
     cli.add_flag("--verify-projections", options.verify, "Compare every projection with its rebuild and exit");
     CLI11_PARSE(cli, argc, argv);

@@ -15,6 +15,7 @@
 #include "sluice/app/internal/edge.hpp"
 #include "sluice/app/internal/tenant_runtime.hpp"
 #include "sluice/core/error.hpp"
+#include "sluice/http/health.hpp"
 #include "sluice/http/server.hpp"
 #include "sluice/http/static_files.hpp"
 #include "sluice/runtime/outside.hpp"
@@ -84,7 +85,7 @@ struct App::State {
 
     std::shared_ptr<tenant::TenantRegistry> tenants = std::make_shared<tenant::TenantRegistry>();
     std::shared_ptr<db::DataSourceRegistry> sources = std::make_shared<db::DataSourceRegistry>();
-    std::shared_ptr<internal::Health> health = std::make_shared<internal::Health>();
+    std::shared_ptr<http::Health> health = std::make_shared<http::Health>();
     std::unique_ptr<runtime::ShardGroup> shards;
     std::shared_ptr<live::ProjectionChannels> channels;
     std::shared_ptr<realtime::Hub> hub;
@@ -101,6 +102,13 @@ App& App::tenant(std::string id, std::string display_name) {
             fmt::format("tenant '{}': an id has 1 to 48 characters of a-z, 0-9 and '_', the first no '_'", id));
     if (state_->tenants->find(*parsed)) throw std::invalid_argument(fmt::format("tenant '{}' is there already", id));
     state_->tenants->upsert({*parsed, std::move(display_name), id});
+    return *this;
+}
+
+App& App::suspend(const std::string& id) {
+    const auto parsed = tenant::TenantId::parse(id);
+    if (!parsed || !state_->tenants->suspend(*parsed))
+        throw std::invalid_argument(fmt::format("there is no tenant '{}' to suspend", id));
     return *this;
 }
 
@@ -180,22 +188,25 @@ void App::State::declare_hub() {
 
 void App::State::serve(StopSignals& signals) {
     routes.tenants(internal::tenant_resolver(tenants, sources));
-    routes.websocket("/live", internal::live_channels(hub, settings().origins));
-    internal::add_health(routes, health);
+    routes.websocket("/live", internal::live_channels(hub), http::Tenancy::none);
+    http::add_health_routes(routes, health);
     if (!settings().web_dir.empty()) routes.fallback(http::static_files(settings().web_dir));
 
-    http::Server pages("public", *shards, std::move(routes), {}, log, metrics);
-    http::Server admin("admin", *shards, internal::admin_routes(health, metrics), {}, log, metrics);
+    http::ServerSettings page_settings;
+    page_settings.origins = http::OriginPolicy(settings().origins);
+    http::Server pages("public", *shards, std::move(routes), page_settings, log, metrics);
+    http::Router operators;
+    http::add_admin_routes(operators, health, metrics);
+    http::Server admin("admin", *shards, std::move(operators), {}, log, metrics);
     admin.listen("127.0.0.1", settings().admin_port);
     pages.listen(settings().address, settings().port);
-    health->ready = true;
     fmt::print("listening on {}\nadmin on {}\n", origin_of(settings().address, pages.port()),
                origin_of("127.0.0.1", admin.port()));
     std::fflush(stdout);
 
     signals.wait_for_one();
     log.info("draining");
-    health->ready = false;
+    health->drain();
     pages.stop_accepting();
     runtime::block_on(shards->at(0), hub->drain(settings().drain));
     pages.stop(settings().drain);

@@ -57,6 +57,8 @@ public:
 
     /// A tenant that exists from the start. A malformed or repeated id is a std::invalid_argument.
     App& tenant(std::string id, std::string display_name);
+    /// Refuses every request of `tenant` from the start. An unknown one is a std::invalid_argument.
+    App& suspend(const std::string& tenant);
     /// The application's own tables.
     App& migrations(std::vector<migrate::Migration> migrations);
 

@@ -54,7 +54,7 @@ TEST(Utf8Test, agrees_with_a_decoder_on_every_text_of_two_bytes_and_every_lead_o
 
 TEST(Utf8Test, agrees_with_a_decoder_on_random_texts_in_random_pieces) {
     const std::uint32_t seed = std::random_device{}();
-    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    SCOPED_TRACE(::testing::Message() << "seed " << seed);
     std::mt19937 random(seed);
     const std::string pieces[] = {"a",
                                   "0123456789abcdef",

@@ -33,11 +33,11 @@ public:
     /// allows. Answers what the body returns.
     template <class Body>
     auto transaction(TransactionOptions options, Body body) -> std::invoke_result_t<Body&, UnitOfWork&> {
-        using Value = typename std::invoke_result_t<Body&, UnitOfWork&>::value_type;
-        if constexpr (std::is_void_v<Value>) {
+        using Answer = typename std::invoke_result_t<Body&, UnitOfWork&>::value_type;
+        if constexpr (std::is_void_v<Answer>) {
             return run_unit(options, std::function<Task<void>(UnitOfWork&)>(std::move(body)));
         } else {
-            return run_unit_for<Value>(options, std::move(body));
+            return run_unit_for<Answer>(options, std::move(body));
         }
     }
 

@@ -272,7 +272,7 @@ TEST_F(UnitOfWorkTest, use_by_two_coroutines_at_once_is_refused) {
     const std::string error = error_of([&](UnitOfWork& unit) -> Task<void> {
         runtime::TaskScope scope(shard, {});
         scope.spawn("first", insert_one(unit));
-        co_await runtime::sleep_for(std::chrono::milliseconds(1));
+        co_await source.until_held();
         try {
             co_await unit.execute("second");
         } catch (const Error& refused) {
@@ -291,11 +291,11 @@ TEST_F(UnitOfWorkTest, a_rollback_waits_for_the_request_of_a_stray_coroutine) {
     runtime::TaskScope scope(shard, {});
     const std::string error = error_of([&](UnitOfWork& unit) -> Task<void> {
         scope.spawn("stray", insert_one(unit));
+        co_await source.until_held();
         scope.spawn("release", [](FakeSource& held) -> Task<void> {
-            co_await runtime::sleep_for(std::chrono::milliseconds(5));
             held.let_go();
+            co_return;
         }(source));
-        co_await runtime::sleep_for(std::chrono::milliseconds(1));
         throw std::runtime_error("body failed");
     });
     runtime::run_task(shard, scope.join());
@@ -305,8 +305,9 @@ TEST_F(UnitOfWorkTest, a_rollback_waits_for_the_request_of_a_stray_coroutine) {
 
 TEST_F(UnitOfWorkTest, use_after_the_end_is_refused) {
     const auto late = [](FakeSource& fake) -> Task<std::string> {
-        std::unique_ptr<Transaction> transaction = co_await fake.begin({});
-        UnitOfWork unit("fake", std::move(transaction), {});
+        const TransactionOptions options;
+        std::unique_ptr<Transaction> transaction = co_await fake.begin(options);
+        UnitOfWork unit("fake", std::move(transaction), options);
         co_await unit.commit();
         std::string refused;
         try {
@@ -326,7 +327,8 @@ TEST_F(UnitOfWorkTest, use_after_the_end_is_refused) {
 Task<void> sleep_in_unit(UnitOfWork& unit, std::string& hooks) {
     unit.after_rollback([&hooks] { hooks += "rolled back "; });
     co_await unit.execute("insert");
-    co_await runtime::sleep_for(std::chrono::hours(1));
+    runtime::Wake never(*runtime::Shard::current());
+    co_await never.wait();
 }
 
 TEST_F(UnitOfWorkTest, a_cancelled_body_is_rolled_back_and_the_cancellation_goes_on) {
@@ -335,11 +337,13 @@ TEST_F(UnitOfWorkTest, a_cancelled_body_is_rolled_back_and_the_cancellation_goes
     scope.spawn("unit", [](UnitOfWorkTest& test, bool& was_aborted) -> Task<void> {
         const auto body = [&test](UnitOfWork& unit) { return sleep_in_unit(unit, test.hooks); };
         try {
-            co_await test.source.transaction({}, body);
+            Task<void> unit = test.source.transaction({}, body);
+            co_await std::move(unit);
         } catch (const boost::system::system_error&) {
             was_aborted = true;
         }
-        co_await runtime::sleep_for(std::chrono::hours(1));  // the coroutine is still marked as cancelled
+        runtime::Wake never(test.shard);
+        co_await never.wait();  // throws: the coroutine is still marked as cancelled
     }(*this, aborted));
     shard.run_ready();
     scope.cancel();

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "sluice/core/mutant.hpp"
+
 namespace sluice::http {
 namespace {
 
@@ -60,7 +62,7 @@ ChunkDecoder::Step ChunkDecoder::step(char c) {
             if (c == '\n') return {State::size_start};
             return {State::refused, "no CR LF behind its data"};
         case State::last_cr:
-            if (c == '\r') return {State::last_lf};
+            if (c == '\r' || core::mutant("http_last_chunk_unchecked")) return {State::last_lf};
             return {State::refused, "trailers are not taken; an empty line must follow the last chunk"};
         case State::last_lf:
             if (c == '\n') return {State::done};

@@ -62,6 +62,7 @@ const std::vector<ChunkCase> kChunkCases = {
     {"Host trailer", "0\r\nHost: b\r\n\r\n"sv, 400, ""},
     {"Authorization trailer", "0\r\nAuthorization: x\r\n\r\n"sv, 400, ""},
     {"two other bytes behind the last chunk", "0\r\nXX"sv, 400, ""},
+    {"another byte and LF behind the last chunk", "0\r\nX\n"sv, 400, ""},
     {"bare LF behind the last chunk", "0\r\n\n"sv, 400, ""},
     {"LF CR behind the last chunk", "0\r\n\n\r"sv, 400, ""},
     {"CR and another byte behind the last chunk", "0\r\n\rX"sv, 400, ""},

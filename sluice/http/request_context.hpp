@@ -14,6 +14,13 @@
 
 namespace sluice::http {
 
+/// Why a request belongs to no tenant that it may have.
+struct TenantRefusal {
+    unsigned status = 400;
+    std::string detail;
+    std::string path;  ///< what is left of the path: a route without tenancy is served all the same
+};
+
 /// Lives as long as its request; used on the connection's shard.
 struct RequestContext {
     Request request;
@@ -22,6 +29,7 @@ struct RequestContext {
     core::SteadyTime deadline;                      ///< when the request times out
     std::optional<tenant::TenantId> tenant;         ///< set on routes that need one
     std::shared_ptr<db::DataSource> source;         ///< the tenant's, shared with the registry
+    std::optional<TenantRefusal> tenant_refusal;    ///< on routes without tenancy that ask for one themselves
     db::ReadAfterWritePin pin;
 
     /// A path parameter that the route declares; asking for another is a programming error.

@@ -37,11 +37,6 @@ struct TenantBinding {
     std::shared_ptr<db::DataSource> source;  // shared with the registry
     std::string path;
 };
-struct TenantRefusal {
-    unsigned status = 400;
-    std::string detail;
-    std::string path;  ///< as in TenantBinding: a route without tenancy is served all the same
-};
 /// Answers an empty binding for a request that names no tenant. Called on any shard; must be thread-safe.
 using TenantResolver = std::function<std::expected<TenantBinding, TenantRefusal>(const Request&)>;
 

@@ -5,7 +5,7 @@
 
 #include <gtest/gtest.h>
 
-#include "sluice/http/internal/test_server.hpp"
+#include "sluice/http/server_fixture_test.hpp"
 
 namespace sluice::http {
 namespace {
@@ -79,7 +79,7 @@ TEST_F(HttpServerLimits, a_head_that_trickles_in_is_ended_with_408) {
     std::size_t at = 0;
     while (std::chrono::steady_clock::now() - begun < 300ms && at + 1 < head.size()) {
         peer.send(head.substr(at++, 1));
-        std::this_thread::sleep_for(2ms);  // the pace of the attacker, not a wait for a condition
+        std::this_thread::sleep_for(2ms);  // lint: allow sleep: the pace of the attacker is what is tested
     }
     const HttpAnswer answer = peer.read_answer();
     EXPECT_EQ(answer.status, 408U);
@@ -154,6 +154,7 @@ TEST_F(HttpServerLimits, a_client_that_does_not_read_its_answer_is_given_up) {
     for (int i = 0; i < 8; ++i)
         requests += get("/large");
     peer.send(requests);
+    wait_until([this] { return counted("sluice_http_requests_total") >= 1; });
     wait_until([this] { return gauge("sluice_http_connections").value() == 0; });
     EXPECT_LT(peer.read_until_closed().size(), 8U * 8 * 1024 * 1024);
 }

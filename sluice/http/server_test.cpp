@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "sluice/core/json/node.hpp"
-#include "sluice/http/internal/test_server.hpp"
+#include "sluice/http/server_fixture_test.hpp"
 #include "sluice/net/acceptor.hpp"
 
 namespace sluice::http {

@@ -1,15 +1,17 @@
 #include "sluice/migrate/runner.hpp"
 
 #include <algorithm>
-#include <optional>
+#include <iterator>
 #include <utility>
 
 #include <fmt/format.h>
+#include <boost/asio/this_coro.hpp>
 
 #include "sluice/db/error.hpp"
 #include "sluice/migrate/internal/ledger.hpp"
 #include "sluice/migrate/internal/plan.hpp"
 #include "sluice/runtime/scope.hpp"
+#include "sluice/runtime/shard.hpp"
 #include "sluice/runtime/wake.hpp"
 
 namespace sluice::migrate {
@@ -31,28 +33,65 @@ std::vector<Step> plan_or_throw(const std::vector<Migration>& migrations, const 
     return std::move(*plan);
 }
 
+/// The migration's row in the ledger. COMMIT carries it along, because only then the duration is known and because
+/// after a long migration SQLite's writer takes no other statement from the unit than that.
+class LedgerRow final : public db::UnitAttachment {
+public:
+    LedgerRow(const Migration& migration, std::chrono::milliseconds& duration)
+        : migration_(migration), duration_(duration) {}
+
+    void mark() override {}
+    void rollback_to_mark() override {}
+    void release_mark() override {}
+    std::vector<db::Statement> flush(db::UnitOfWork& unit) override {
+        duration_ = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began_);
+        return {internal::record_of(migration_, unit.dialect(), duration_)};
+    }
+
+private:
+    const Migration& migration_;
+    std::chrono::milliseconds& duration_;
+    std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
+};
+
 /// Runs one migration unless another process did meanwhile: the ledger is read again under the lock.
-db::Task<Step> apply_in(db::UnitOfWork& unit, const std::vector<Migration>& all, std::size_t index,
-                        const db::DataSource& source) {
+db::Task<void> apply_in(db::UnitOfWork& unit, const std::vector<Migration>& all, std::size_t index,
+                        const db::DataSource& source, Step& step) {
     co_await internal::ensure_ledger(unit);
     const std::vector<Applied> ledger = co_await internal::read_ledger(unit);
-    Step step = plan_or_throw(all, ledger, source)[index];
-    if (step.state == StepState::applied_before) co_return step;
+    step = plan_or_throw(all, ledger, source)[index];
+    if (step.state == StepState::applied_before) co_return;
     const Migration& migration = all[index];
-    const auto started = std::chrono::steady_clock::now();
+    unit.attachment<LedgerRow>(migration, step.duration);
+    std::vector<db::Statement> statements;
     for (const std::string& text : migration.statements.at(unit.dialect()))
-        co_await unit.execute(text);
-    step.duration = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - started);
+        statements.push_back(db::statement(text));
+    co_await unit.run(std::move(statements));
     step.state = StepState::applied_now;
-    co_await internal::record(unit, migration, step.duration);
-    co_return step;
 }
+
+/// `error` as this step's: which migration, of which `kind`.
+db::Error error_of(const Migration& migration, db::ErrorKind kind, const db::Error& error, std::string_view advice) {
+    db::ErrorDetails details = error.details();
+    details.message = fmt::format("migration {}: {}{}", internal::name_of(migration), advice, details.message);
+    return {kind, std::move(details), std::current_exception()};
+}
+
+/// What the walkers of `run_all` share: each takes the next source until there is none.
+struct Walk {
+    std::vector<std::shared_ptr<db::DataSource>> sources;
+    std::vector<Report> reports;
+    std::size_t next = 0;
+};
 
 }  // namespace
 
 struct Runner::State {
+    /// Fills `report` as it goes, so that it tells what was applied before a failure.
+    db::Task<void> run(db::DataSource& source, Report& report) const;
     db::Task<Step> apply(db::DataSource& source, std::size_t index) const;
     db::Task<std::vector<Step>> planned(db::DataSource& source) const;
+    db::Task<void> walk_on(Walk& walk) const;
 
     std::vector<Migration> migrations;
     core::Logger log;
@@ -73,16 +112,19 @@ Runner::~Runner() = default;
 
 db::Task<Step> Runner::State::apply(db::DataSource& source, std::size_t index) const {
     const auto give_up = std::chrono::steady_clock::now() + settings.lock_wait;
+    const Migration& migration = migrations[index];
+    Step step;
+    const auto body = [&](db::UnitOfWork& unit) { return apply_in(unit, migrations, index, source, step); };
     while (true) {
-        std::exception_ptr busy;
         try {
-            auto body = [&](db::UnitOfWork& unit) -> db::Task<Step> {
-                return apply_in(unit, migrations, index, source);
-            };
-            co_return co_await source.transaction({}, body);
+            co_await source.transaction({}, body);
+            co_return step;
         } catch (const db::Error& e) {
-            if (e.kind() != db::ErrorKind::serialization || std::chrono::steady_clock::now() >= give_up) throw;
-            busy = std::current_exception();
+            if (e.kind() == db::ErrorKind::config) throw;
+            if (e.kind() != db::ErrorKind::serialization) throw error_of(migration, e.kind(), e, "");
+            if (std::chrono::steady_clock::now() >= give_up)
+                throw error_of(migration, db::ErrorKind::timeout, e,
+                               "another process holds the database; wait until it has finished or raise lock_wait: ");
         }
         co_await runtime::sleep_for(kLockPause);  // another process migrates
     }
@@ -94,17 +136,22 @@ db::Task<std::vector<Step>> Runner::State::planned(db::DataSource& source) const
     co_return plan_or_throw(migrations, ledger, source);
 }
 
-db::Task<Report> Runner::run(db::DataSource& source) {
-    Report report{std::string(source.name()), {}, nullptr};
-    report.steps = co_await state_->planned(source);
+db::Task<void> Runner::State::run(db::DataSource& source, Report& report) const {
+    report.source = source.name();
+    report.steps = co_await planned(source);
     for (std::size_t i = 0; i < report.steps.size(); ++i) {
         if (report.steps[i].state != StepState::pending) continue;
-        report.steps[i] = co_await state_->apply(source, i);
+        report.steps[i] = co_await apply(source, i);
         const Step& step = report.steps[i];
         if (step.state == StepState::applied_now)
-            state_->log.info("{}: applied {} {:04} {} in {} ms", report.source, step.module, step.version, step.name,
-                             step.duration.count());
+            log.info("{}: applied {} {:04} {} in {} ms", report.source, step.module, step.version, step.name,
+                     step.duration.count());
     }
+}
+
+db::Task<Report> Runner::run(db::DataSource& source) {
+    Report report;
+    co_await state_->run(source, report);
     co_return report;
 }
 
@@ -123,39 +170,30 @@ db::Task<Report> Runner::verify(db::DataSource& source) {
     co_return report;
 }
 
-namespace {
-
-/// One of the workers of `run_all`: takes the next source until there is none.
-struct Walk {
-    std::vector<std::shared_ptr<db::DataSource>> sources;
-    std::vector<Report> reports;
-    std::size_t next = 0;
-};
-
-db::Task<void> walk_on(Runner& runner, Walk& walk) {
+db::Task<void> Runner::State::walk_on(Walk& walk) const {
     while (walk.next < walk.sources.size()) {
         const std::size_t mine = walk.next++;
-        db::DataSource& source = *walk.sources[mine];
-        Report report{std::string(source.name()), {}, nullptr};
+        Report& report = walk.reports[mine];
         try {
-            report = co_await runner.run(source);
+            co_await run(*walk.sources[mine], report);
         } catch (const std::exception&) {
             report.error = std::current_exception();
+            log.error("{}: {}", report.source, core::describe(report.error));
         }
-        walk.reports[mine] = std::move(report);
+        const auto cancellation = co_await boost::asio::this_coro::cancellation_state;
+        if (cancellation.cancelled() != boost::asio::cancellation_type::none) co_return;
     }
 }
-
-}  // namespace
 
 db::Task<std::vector<Report>> Runner::run_all(const db::DataSourceRegistry& registry) {
     Walk walk;
     walk.sources = registry.iter();
     walk.reports.resize(walk.sources.size());
     runtime::TaskScope scope(*runtime::Shard::current(), state_->log);
-    for (std::uint32_t i = 0; i < std::min<std::size_t>(state_->settings.concurrency, walk.sources.size()); ++i)
-        scope.spawn("migrate", walk_on(*this, walk));
-    co_await scope.join();
+    const std::size_t walkers = std::min<std::size_t>(state_->settings.concurrency, walk.sources.size());
+    for (std::size_t i = 0; i < walkers; ++i)
+        scope.spawn("migrate", state_->walk_on(walk));
+    co_await scope.join_or_cancel();
     co_return std::move(walk.reports);
 }
 

@@ -1,11 +1,22 @@
 #include "sluice/migrate/runner.hpp"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <thread>
+
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <boost/asio/post.hpp>
 
 #include "sluice/db/error.hpp"
 #include "sluice/db/sqlite/database.hpp"
+#include "sluice/runtime/outside.hpp"
 #include "sluice/runtime/run_task.hpp"
 #include "sluice/runtime/scope.hpp"
+#include "sluice/runtime/wake.hpp"
 #include "sluice/testing/temp_folder.hpp"
 
 namespace sluice::migrate {
@@ -153,10 +164,268 @@ TEST_F(RunnerOnFile, one_broken_database_of_fifty_does_not_stop_the_others) {
     const std::vector<Report> reports = runtime::run_task(shard, runner.run_all(registry));
 
     ASSERT_EQ(reports.size(), 50u);
-    for (const Report& report : reports)
-        EXPECT_EQ(report.error != nullptr, report.source == "shop_117") << report.source;
+    for (const Report& report : reports) {
+        const bool broken = report.source == "shop_117";
+        EXPECT_EQ(report.error != nullptr, broken) << report.source;
+        ASSERT_EQ(report.steps.size(), 2u) << report.source;
+        EXPECT_EQ(report.steps[1].state, broken ? StepState::pending : StepState::applied_now) << report.source;
+    }
     for (const auto& source : sources)
         close(*source);
+}
+
+/// The config error that running `migrations` ends in.
+std::string refusal(RunnerOnFile& on, db::DataSource& source, std::vector<Migration> migrations) {
+    try {
+        on.run(source, std::move(migrations));
+    } catch (const db::Error& e) {
+        EXPECT_EQ(e.kind(), db::ErrorKind::config) << e.what();
+        return e.what();
+    }
+    return "accepted";
+}
+
+db::Task<void> execute(db::DataSource& source, std::string sql) {
+    const auto connection = co_await source.acquire(db::AccessIntent::write);
+    co_await connection->execute(std::move(sql));
+}
+
+TEST_F(RunnerOnFile, a_gap_in_the_ledger_stops_the_start) {
+    const auto source = open("shop");
+    run(*source, two_tables());
+    runtime::run_task(shard, execute(*source, "delete from sluice_migrations where version = 1"));
+
+    const std::string text = refusal(*this, *source, two_tables());
+
+    EXPECT_NE(text.find("the ledger misses shop 0001 step1 although version 2 was applied"), std::string::npos) << text;
+    close(*source);
+}
+
+TEST_F(RunnerOnFile, a_database_of_a_newer_program_stops_the_start) {
+    const auto source = open("shop");
+    run(*source, two_tables());
+
+    const std::string text = refusal(*this, *source, {step(1, {"create table a(x integer)"})});
+
+    EXPECT_NE(text.find("is at version 2, this program knows 1; start the newer program"), std::string::npos) << text;
+    close(*source);
+}
+
+TEST_F(RunnerOnFile, a_failure_names_the_migration_and_the_statement) {
+    const auto source = open("shop");
+    try {
+        run(*source, {step(1, {"create table a(x)", "insert into nowhere values (1)"})});
+        FAIL() << "accepted";
+    } catch (const db::Error& e) {
+        EXPECT_EQ(e.kind(), db::ErrorKind::query);
+        EXPECT_NE(std::string(e.what()).find("migration shop 0001 step1"), std::string::npos) << e.what();
+        EXPECT_EQ(e.details().fingerprint, "insert into nowhere values (?)");
+    }
+    close(*source);
+}
+
+TEST_F(RunnerOnFile, a_migration_cannot_end_its_own_transaction) {
+    const auto source = open("shop");
+    EXPECT_THROW(run(*source, {step(1, {"create table a(x)", "commit", "create table b(x)"})}), db::Error);
+    EXPECT_EQ(count(*source, "sqlite_schema where name in ('a', 'b')"), 0);
+    close(*source);
+}
+
+TEST_F(RunnerOnFile, a_migration_may_take_longer_than_a_unit_may_hold_the_writer) {
+    db::sqlite::Settings settings;
+    settings.name = "shop";
+    settings.path = folder.file("slow.sqlite3");
+    settings.hold_limit = std::chrono::milliseconds(1);
+    const auto source = db::sqlite::Database::open(settings, core::Logger(), metrics);
+    const std::string fill =
+        "insert into a with recursive n(i) as (select 1 union all select i + 1 from n where i < 20000) select i from n";
+
+    const Report report = run(*source, {step(1, {"create table a(x integer)", fill, fill, fill})});
+
+    EXPECT_EQ(report.steps.at(0).state, StepState::applied_now);
+    EXPECT_EQ(count(*source, "a"), 60'000);
+    EXPECT_EQ(count(*source, "sluice_migrations"), 1);
+    close(*source);
+}
+
+/// Holds the file's write lock until it is told to let go.
+db::Task<void> hold_lock(db::DataSource& source, bool& holds, const bool& let_go) {
+    const auto transaction = co_await source.begin({});
+    std::vector<db::Statement> statements{db::statement("create table held(x)")};
+    co_await transaction->run(std::move(statements));
+    holds = true;
+    while (!let_go)
+        co_await runtime::sleep_for(std::chrono::milliseconds(1));
+    co_await transaction->rollback();
+}
+
+db::Task<void> until_true(const bool& condition) {
+    while (!condition)
+        co_await runtime::sleep_for(std::chrono::milliseconds(1));
+}
+
+TEST_F(RunnerOnFile, the_wait_for_another_process_is_bounded_and_says_so) {
+    db::sqlite::Settings settings;
+    settings.name = "shop";
+    settings.path = folder.file("shop.sqlite3");
+    settings.hold_limit = std::chrono::minutes(5);
+    const auto other = db::sqlite::Database::open(settings, core::Logger(), metrics);
+    settings.busy_timeout = std::chrono::milliseconds(5);
+    const auto source = db::sqlite::Database::open(settings, core::Logger(), metrics);
+    bool holds = false;
+    bool let_go = false;
+    runtime::TaskScope scope(shard, core::Logger());
+    scope.spawn("holder", hold_lock(*other, holds, let_go));
+    runtime::run_task(shard, until_true(holds));
+    Runner impatient({two_tables()}, core::Logger(), {.lock_wait = std::chrono::milliseconds(60)});
+
+    try {
+        runtime::run_task(shard, impatient.run(*source));
+        ADD_FAILURE() << "migrated under another's lock";
+    } catch (const db::Error& e) {
+        EXPECT_EQ(e.kind(), db::ErrorKind::timeout);
+        EXPECT_NE(std::string(e.what()).find("another process holds the database"), std::string::npos) << e.what();
+    }
+    let_go = true;
+    runtime::run_task(shard, join(scope));
+    EXPECT_EQ(scope.failed(), 0u);
+    EXPECT_NO_THROW(runtime::run_task(shard, impatient.run(*source)));
+    close(*source);
+    close(*other);
+}
+
+TEST_F(RunnerOnFile, threads_that_start_together_apply_each_step_once) {
+    constexpr std::uint32_t kThreads = 3;
+    std::vector<Migration> steps;
+    for (int version = 1; version <= 10; ++version)
+        steps.push_back(step(version, {fmt::format("create table t{}(x)", version)}));
+    Runner runner({steps}, core::Logger());
+    std::vector<std::shared_ptr<db::sqlite::Database>> programs;
+    for (std::uint32_t i = 0; i < kThreads; ++i)
+        programs.push_back(open("shop"));
+    std::vector<Report> reports(kThreads);
+    {
+        runtime::ShardGroup shards(kThreads);
+        shards.start();
+        std::vector<std::jthread> threads;
+        for (std::uint32_t i = 0; i < kThreads; ++i)
+            threads.emplace_back([&, i] { reports[i] = runtime::block_on(shards.at(i), runner.run(*programs[i])); });
+    }
+    for (std::size_t version = 0; version < steps.size(); ++version) {
+        int applied = 0;
+        for (const Report& report : reports)
+            applied += report.steps.at(version).state == StepState::applied_now ? 1 : 0;
+        EXPECT_EQ(applied, 1) << "version " << version + 1;
+    }
+    for (const auto& program : programs)
+        close(*program);
+}
+
+/// Ends the process as a power cut would, right after the first migration was reported.
+class KillsAtFirstLine final : public core::LogSink {
+public:
+    void write(core::LogLevel, std::string_view, std::string_view) noexcept override { std::raise(SIGKILL); }
+};
+
+TEST_F(RunnerOnFile, a_program_killed_between_two_steps_is_resumed) {
+    const auto migrate_and_die = [this] {
+        const auto source = open("shop");
+        Runner runner({two_tables()}, core::Logger(std::make_shared<KillsAtFirstLine>(), core::LogLevel::info));
+        runtime::run_task(shard, runner.run(*source));
+    };
+    const pid_t child = ::fork();
+    if (child == 0) {
+        migrate_and_die();
+        std::_Exit(0);
+    }
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) << status;
+
+    const auto source = open("shop");
+    const Report report = run(*source, two_tables());
+
+    EXPECT_EQ(report.steps.at(0).state, StepState::applied_before);
+    EXPECT_EQ(report.steps.at(1).state, StepState::applied_now);
+    EXPECT_EQ(count(*source, "b"), 1);
+    close(*source);
+}
+
+/// Counts how many are asked at once.
+class Counting final : public db::DataSource {
+public:
+    Counting(std::shared_ptr<db::DataSource> target, int& inside, int& most)
+        : target_(std::move(target)), inside_(inside), most_(most) {}
+    [[nodiscard]] std::string_view name() const noexcept override { return target_->name(); }
+    [[nodiscard]] db::Dialect dialect() const noexcept override { return target_->dialect(); }
+    db::Task<std::unique_ptr<db::Connection>> acquire(db::AccessIntent intent) override {
+        most_ = std::max(most_, ++inside_);
+        for (int i = 0; i < 20; ++i)
+            co_await boost::asio::post(runtime::use_task);  // whoever may come meanwhile comes
+        --inside_;
+        auto connection = co_await target_->acquire(intent);
+        co_return connection;
+    }
+    db::Task<std::unique_ptr<db::Transaction>> begin(db::TransactionOptions options) override {
+        return target_->begin(options);
+    }
+    db::Task<void> close() override { return target_->close(); }
+
+private:
+    std::shared_ptr<db::DataSource> target_;
+    int& inside_;
+    int& most_;
+};
+
+TEST_F(RunnerOnFile, run_all_migrates_no_more_databases_at_once_than_it_may) {
+    db::DataSourceRegistry registry;
+    int inside = 0;
+    int most = 0;
+    for (int i = 0; i < 12; ++i)
+        registry.add(std::make_shared<Counting>(open("shop_" + std::to_string(i)), inside, most));
+    Runner runner({two_tables()}, core::Logger(), {.concurrency = 3});
+
+    const auto reports = runtime::run_task(shard, runner.run_all(registry));
+
+    EXPECT_EQ(reports.size(), 12u);
+    EXPECT_EQ(most, 3);
+    for (const auto& source : registry.iter())
+        close(*source);
+}
+
+db::Task<void> migrate_all(Runner& runner, const db::DataSourceRegistry& registry) {
+    co_await runner.run_all(registry);
+}
+
+TEST_F(RunnerOnFile, a_cancelled_run_all_leaves_every_database_as_it_was_or_migrated) {
+    db::DataSourceRegistry registry;
+    int inside = 0;
+    int most = 0;
+    for (int i = 0; i < 12; ++i)
+        registry.add(std::make_shared<Counting>(open("shop_" + std::to_string(i)), inside, most));
+    Runner runner({two_tables()}, core::Logger(), {.concurrency = 2});
+    runtime::TaskScope scope(shard, core::Logger());
+    scope.spawn("all", migrate_all(runner, registry));
+    const auto some_inside = [](const int& now_inside) -> db::Task<void> {
+        while (now_inside == 0)
+            co_await runtime::sleep_for(std::chrono::milliseconds(1));
+    };
+    runtime::run_task(shard, some_inside(inside));
+
+    scope.cancel();
+    runtime::run_task(shard, join(scope));
+
+    EXPECT_EQ(scope.failed(), 0u);
+    const auto reports = runtime::run_task(shard, runner.run_all(registry));
+    for (const Report& report : reports)
+        EXPECT_EQ(report.error, nullptr) << report.source;
+    for (const auto& source : registry.iter())
+        close(*source);
+}
+
+TEST(RunnerSettings, that_cannot_be_meant_are_refused_by_name) {
+    EXPECT_THROW(Runner({two_tables()}, core::Logger(), {.concurrency = 0}), db::Error);
+    EXPECT_THROW(Runner({{step(2, {"select 1"})}}, core::Logger()), db::Error);
 }
 
 }  // namespace

@@ -143,7 +143,7 @@ TEST(Acceptor, out_of_descriptors_it_pauses_says_so_once_and_goes_on) {
         ASSERT_TRUE(client.connect(listener.port()));
 
     const auto paused_at = std::chrono::steady_clock::now();
-    run_task(shard, runtime::sleep_for(200ms));  // the time in which it must not spin, not a wait for something
+    run_task(shard, runtime::sleep_for(200ms));  // lint: allow sleep: the time in which it must not spin is measured
     const auto paused_for = std::chrono::steady_clock::now() - paused_at;
     EXPECT_EQ(taken, 0);
     EXPECT_LE(turns, 20 + 2 * (paused_for / 50ms));

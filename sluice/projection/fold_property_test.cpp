@@ -184,7 +184,7 @@ TEST(fold_property, live_equals_rebuild_equals_reference) {
     const std::uint64_t seed = property_seed();
     const int rounds = std::max(1, static_cast<int>(100 * property_scale()));
     std::uint64_t folded = 0;
-    for (int round = 0; round < rounds && !testing::Test::HasFailure(); ++round) {
+    for (int round = 0; round < rounds && !::testing::Test::HasFailure(); ++round) {
         SCOPED_TRACE("SLUICE_TEST_SEED=" + std::to_string(seed + static_cast<std::uint64_t>(round)));
         folded += one_journal(seed + static_cast<std::uint64_t>(round), define<ShortJournal>(), 12'000, false);
     }
@@ -195,7 +195,7 @@ TEST(fold_property, live_equals_rebuild_equals_reference) {
 TEST(fold_property, patches_lead_forward_and_back) {
     const std::uint64_t seed = property_seed();
     const int rounds = std::max(1, static_cast<int>(20 * property_scale()));
-    for (int round = 0; round < rounds && !testing::Test::HasFailure(); ++round) {
+    for (int round = 0; round < rounds && !::testing::Test::HasFailure(); ++round) {
         SCOPED_TRACE("SLUICE_TEST_SEED=" + std::to_string(seed + static_cast<std::uint64_t>(round)));
         static_cast<void>(one_journal(seed + static_cast<std::uint64_t>(round), define<Journal>(), 1'000, true));
     }

@@ -71,7 +71,7 @@ TEST(key, is_1_to_512_bytes_of_utf_8_without_nul) {
     EXPECT_EQ(key_defect(std::string(512, 'x')), "");
     for (const std::string_view bad :
          {""sv, "a\0b"sv, "\x80"sv, "\xC0\x80"sv, "\xED\xA0\x80"sv, "\xF4\x90\x80\x80"sv, "\xE2\x82"sv, "\xFF"sv})
-        EXPECT_NE(key_defect(bad), "") << testing::PrintToString(bad);
+        EXPECT_NE(key_defect(bad), "") << ::testing::PrintToString(bad);
     EXPECT_NE(key_defect(std::string(513, 'x')), "");
 }
 

@@ -19,7 +19,7 @@ const outbox::Queue<StockEvent>& stock_queue() {
     return queue;
 }
 
-class LiveProjection : public testing::Test {
+class LiveProjection : public ::testing::Test {
 protected:
     void begin(Options options = {}) {
         world.make().add<StockLevel>(stock_queue(), options);
@@ -196,7 +196,8 @@ TEST_F(LiveProjection, event_given_directly_answers_version_and_delta) {
     begin();
     std::vector<AppliedKey> applied;
     auto body = [&](db::UnitOfWork& unit) -> db::Task<void> {
-        applied = co_await world.projections().apply_event<StockLevel>(unit, StockReceived{"A-1", 4});
+        const StockReceived received{"A-1", 4};
+        applied = co_await world.projections().apply_event<StockLevel>(unit, received);
         EXPECT_TRUE(world.sink->batches.empty());
     };
     world.run(world.source().transaction({}, body));

@@ -29,7 +29,7 @@ struct Mendable {
     }
 };
 
-class Parked : public testing::Test {
+class Parked : public ::testing::Test {
 protected:
     Parked() {
         g_mended = false;

@@ -31,7 +31,7 @@ struct OnlyAdds {
     void apply(State& state, const Event& event) const { state.value += std::get<Add>(event).value; }
 };
 
-class Reading : public testing::Test {
+class Reading : public ::testing::Test {
 protected:
     void begin(Options options = {}) {
         world.make().add<Journal>(journal_queue(), options);

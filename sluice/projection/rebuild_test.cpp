@@ -26,7 +26,7 @@ struct ShortJournal4 : ShortJournal {
     static constexpr int state_version = 4;
 };
 
-class Rebuilding : public testing::Test {
+class Rebuilding : public ::testing::Test {
 protected:
     void begin(Settings settings = {}) {
         world.make(settings).add<ShortJournal>(rebuild_queue());
@@ -45,7 +45,7 @@ protected:
     std::vector<RawState> all() { return world.run(projections().list_raw("short_journal", "", 100'000, "")); }
     void expect_sound() {
         const VerifyReport report = verify();
-        EXPECT_TRUE(report.equal()) << testing::PrintToString(report.examples);
+        EXPECT_TRUE(report.equal()) << ::testing::PrintToString(report.examples);
     }
 
     World world;
@@ -370,7 +370,7 @@ TEST(DatabaseProperty, live_equals_rebuild_equals_reference) {
         }
         world.deliver();
         const VerifyReport report = world.run(world.projections().verify("short_journal"));
-        EXPECT_TRUE(report.equal()) << testing::PrintToString(report.examples);
+        EXPECT_TRUE(report.equal()) << ::testing::PrintToString(report.examples);
         for (const auto& [key, expected] : model.keys()) {
             const RawState stored = world.run(world.projections().read_raw("short_journal", key));
             EXPECT_EQ(stored.version.value(), expected.version) << key;

@@ -21,7 +21,7 @@ TEST(AddressTest, a_key_is_one_segment_whatever_it_contains) {
 
 TEST(AddressTest, parsing_the_formatted_address_gives_the_address_back) {
     const std::uint32_t seed = std::random_device{}();
-    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    SCOPED_TRACE(::testing::Message() << "seed " << seed);
     std::mt19937 random(seed);
     const std::vector<std::string> pieces{"a", "Z", "/",  "%",    "%2F", ".",  "~",
                                           " ", "é", "😀", "\x7f", "\n",  "\"", "\\"};
@@ -42,7 +42,7 @@ TEST(AddressTest, parsing_the_formatted_address_gives_the_address_back) {
 
 TEST(AddressTest, what_parses_is_the_one_spelling_of_its_channel) {
     const std::uint32_t seed = std::random_device{}();
-    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    SCOPED_TRACE(::testing::Message() << "seed " << seed);
     std::mt19937 random(seed);
     const std::string bytes = "aZ9._~-%/2F5e\xc3 ";
     int parsed = 0;

@@ -272,12 +272,13 @@ runtime::Task<std::vector<ConnectionId>> Hub::sweep_idle(std::chrono::millisecon
         std::vector<ConnectionId> ids;
     };
     const auto found = std::make_shared<Found>();  // shared with the shards that add to it
-    co_await state_->sum([found, idle](HubShard& shard) {
+    auto sweep = [found, idle](HubShard& shard) {
         const std::vector<ConnectionId> closed = shard.sweep_idle(idle);
         const std::scoped_lock lock(found->mutex);
         found->ids.insert(found->ids.end(), closed.begin(), closed.end());
         return closed.size();
-    });
+    };
+    co_await state_->sum(std::move(sweep));
     co_return std::move(found->ids);
 }
 
@@ -413,7 +414,7 @@ runtime::Task<AccountingTotals> Hub::accounting() {
         AccountingTotals totals;
     };
     const auto sums = std::make_shared<Sums>();  // shared with the shards that add to it
-    co_await state_->sum([sums](HubShard& shard) {
+    auto add = [sums](HubShard& shard) {
         const Accounting& books = shard.state().accounting;
         const std::scoped_lock lock(sums->mutex);
         sums->totals.offered += books.offered();
@@ -421,7 +422,8 @@ runtime::Task<AccountingTotals> Hub::accounting() {
         sums->totals.discarded += books.discarded();
         sums->totals.queued += books.queued();
         return std::size_t{0};
-    });
+    };
+    co_await state_->sum(std::move(add));
     co_return sums->totals;
 }
 

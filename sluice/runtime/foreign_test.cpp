@@ -127,7 +127,8 @@ TEST(AwaitForeign, a_cancelled_task_waits_for_its_answer_and_learns_of_it_at_the
     bool went_on = false;
     const auto task = [](Answer<int>& out, int& result, bool& after) -> Task<void> {
         result = co_await await_foreign<int>([&out](Answer<int> answer) { out = std::move(answer); });
-        co_await sleep_for(std::chrono::hours(1));
+        Wake never(*Shard::current());
+        co_await never.wait();
         after = true;
     };
     scope.spawn("waiter", task(pending, got, went_on));

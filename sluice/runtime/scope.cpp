@@ -10,6 +10,7 @@
 #include "sluice/core/assert.hpp"
 #include "sluice/core/error.hpp"
 #include "sluice/runtime/cancellation.hpp"
+#include "sluice/runtime/wake.hpp"
 
 namespace sluice::runtime {
 namespace {
@@ -134,6 +135,24 @@ Task<void> TaskScope::join() {
     auto initiate = [waited_for](auto handler) { waited_for->joiners.emplace_back(std::move(handler)); };
     co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<Executor>&, void()>(std::move(initiate),
                                                                                                 use_task);
+}
+
+Task<void> TaskScope::join_or_cancel() {
+    const auto state = state_;
+    Wake ended(state->shard);
+    std::exception_ptr interrupted;
+    if (!state->tasks.empty()) state->joiners.emplace_back([&ended] { ended.notify(); });  // joined below at the latest
+    try {
+        while (!state->tasks.empty())
+            co_await ended.wait();
+    } catch (...) {
+        interrupted = std::current_exception();
+    }
+    if (!interrupted) co_return;
+    co_await begin_cleanup();
+    cancel();
+    co_await join();
+    std::rethrow_exception(interrupted);
 }
 
 std::size_t TaskScope::running() const noexcept {

@@ -36,6 +36,8 @@ public:
 
     /// Returns when no task is left. Not cancellable itself. Several may wait.
     Task<void> join();
+    /// As `join`; but when the waiting task is cancelled, it cancels those of the scope, waits for them and throws.
+    Task<void> join_or_cancel();
 
     [[nodiscard]] std::size_t running() const noexcept;
     /// Tasks that ended by an exception other than cancellation.

@@ -151,11 +151,43 @@ TEST_F(Scope, join_outlasts_the_cancellation_of_the_one_who_waits) {
     EXPECT_EQ(ended, 1);
 }
 
+TEST_F(Scope, join_or_cancel_takes_the_tasks_along_when_its_own_is_cancelled) {
+    TaskScope scope(shard, log);
+    TaskScope watchers(shard, log);
+    int ended = 0;
+    bool went_on = false;
+    const auto watch = [](TaskScope& watched, bool& after) -> Task<void> {
+        co_await watched.join_or_cancel();
+        after = true;
+    };
+    scope.spawn("sleeper", wait_for_ever(shard, ended));
+    watchers.spawn("watcher", watch(scope, went_on));
+    shard.run_ready();
+
+    watchers.cancel();
+    run_task(shard, watchers.join());
+
+    EXPECT_EQ(ended, 1);
+    EXPECT_FALSE(went_on);
+    EXPECT_EQ(scope.running(), 0u);
+    EXPECT_EQ(watchers.failed(), 0u);
+}
+
+TEST_F(Scope, join_or_cancel_returns_when_all_have_ended) {
+    TaskScope scope(shard, log);
+    bool ran = false;
+    scope.spawn("quick", set_when_run(ran));
+    run_task(shard, scope.join_or_cancel());
+    EXPECT_TRUE(ran);
+    EXPECT_FALSE(scope.cancelled());
+}
+
 Task<void> cancel_own(TaskScope& scope, bool& threw) {
     scope.cancel();
     std::exception_ptr error;
     try {
-        co_await sleep_for(1h);
+        Wake never(scope.shard());
+        co_await never.wait();
     } catch (...) {
         error = std::current_exception();
     }

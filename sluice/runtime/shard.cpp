@@ -2,7 +2,9 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <atomic>
+#include <deque>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -49,7 +51,8 @@ public:
 
 struct Flusher {
     Shard::FlusherId id = 0;
-    std::function<void()> flush;  // empty: removed during the round in progress
+    std::function<void()> flush;
+    bool removed = false;  // erased once the round in progress is over: it may be the one that runs
 };
 
 }  // namespace
@@ -75,9 +78,10 @@ struct Shard::State {
     std::size_t wakes = 0;  // handlers that were drains, not work
     bool drained_this_turn = false;
 
-    std::vector<Flusher> flushers;
+    std::deque<Flusher> flushers;  // references hold while one adds another
     FlusherId last_flusher = 0;
     bool flushing = false;
+    bool any_removed = false;
 
     std::atomic<bool> running{false};
     std::atomic<bool> stopping{false};
@@ -124,12 +128,11 @@ struct Shard::State {
     void flush() {
         flushing = true;
         for (std::size_t i = 0; i < flushers.size(); ++i) {
-            if (!flushers[i].flush) continue;
-            const auto running_flush = flushers[i].flush;  // it may remove itself or add others
-            running_flush();
+            if (!flushers[i].removed) flushers[i].flush();
         }
         flushing = false;
-        std::erase_if(flushers, [](const Flusher& flusher) { return !flusher.flush; });
+        if (std::exchange(any_removed, false))
+            std::erase_if(flushers, [](const Flusher& flusher) { return flusher.removed; });
     }
 
     std::size_t poll_rest_of_turn() {
@@ -209,19 +212,17 @@ Shard::FlusherId Shard::add_flusher(std::function<void()> flush) {
     SLUICE_ASSERT(accessible(), "a flusher of shard {} is added from another thread", index());
     SLUICE_ASSERT(flush != nullptr, "shard {} got a flusher that does nothing", index());
     const FlusherId id = ++state_->last_flusher;
-    state_->flushers.push_back({id, std::move(flush)});
+    state_->flushers.push_back({id, std::move(flush), false});
     return id;
 }
 
 void Shard::remove_flusher(FlusherId id) {
     SLUICE_ASSERT(accessible(), "a flusher of shard {} is removed from another thread", index());
-    auto& flushers = state_->flushers;
-    for (std::size_t i = 0; i < flushers.size(); ++i) {
-        if (flushers[i].id != id) continue;
-        flushers[i].flush = nullptr;
-        if (!state_->flushing) flushers.erase(flushers.begin() + static_cast<std::ptrdiff_t>(i));
-        return;
-    }
+    const auto found = std::ranges::find(state_->flushers, id, &Flusher::id);
+    if (found == state_->flushers.end()) return;
+    found->removed = true;
+    state_->any_removed = true;
+    if (!state_->flushing) std::erase_if(state_->flushers, [](const Flusher& flusher) { return flusher.removed; });
 }
 
 void Shard::run() {

@@ -1,7 +1,9 @@
 #include "sluice/tenant/registry.hpp"
 
 #include <atomic>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -81,6 +83,29 @@ TEST(tenant_registry, look_ups_during_changes_see_whole_tenants_and_rising_versi
 
     EXPECT_EQ(torn.load(), 0);
     EXPECT_EQ(registry.version(), 2'001u);
+}
+
+TEST(tenant_registry, changes_from_several_threads_are_all_kept_and_counted) {
+    TenantRegistry registry;
+    constexpr int kThreads = 4;
+    constexpr int kTenants = 200;
+    {
+        std::vector<std::jthread> threads;
+        for (int t = 0; t < kThreads; ++t) {
+            threads.emplace_back([&registry, t] {
+                for (int i = 0; i < kTenants; ++i) {
+                    const TenantId id = id_of("t" + std::to_string(t) + "_" + std::to_string(i));
+                    registry.upsert({id, "", "db"});
+                    if (i % 2 == 0) registry.suspend(id);
+                    if (i % 4 == 0) registry.remove(id);
+                }
+            });
+        }
+    }
+    EXPECT_EQ(registry.list().size(), static_cast<std::size_t>(kThreads * kTenants * 3 / 4));
+    EXPECT_EQ(registry.version(), static_cast<std::uint64_t>(kThreads * kTenants * 7 / 4));
+    EXPECT_EQ(registry.find(id_of("t1_2"))->status, Status::suspended);
+    EXPECT_EQ(registry.find(id_of("t1_1"))->status, Status::active);
 }
 
 }  // namespace

@@ -20,6 +20,13 @@ std::string host_name(std::string_view host) {
     return lower(host.substr(0, host.find(':')));
 }
 
+Named nobody(std::string_view where, const RequestFacts& facts) {
+    Named named;
+    named.where = where;
+    named.path = std::string(facts.path);
+    return named;
+}
+
 Refusal refuse(RefusalKind kind, std::string detail, const Named& named) {
     return {kind, std::move(detail), named.path};
 }
@@ -30,25 +37,36 @@ Strategy by_header(std::string name) {
     const auto where = std::make_shared<const std::string>("header " + name);  // outlives the results that view it
     return [name = std::move(name), where](const RequestFacts& facts) {
         const auto value = facts.header ? facts.header(name) : std::nullopt;
-        return Named{value ? std::optional<std::string>(*value) : std::nullopt, *where, std::string(facts.path), false};
+        Named named = nobody(*where, facts);
+        if (value)
+            named.text = std::string(*value);
+        else
+            named.advice = fmt::format("send the header {}", name);
+        return named;
     };
 }
 
 Strategy by_subdomain(std::string base_domain) {
     return [suffix = "." + lower(base_domain)](const RequestFacts& facts) {
-        Named named{std::nullopt, "subdomain", std::string(facts.path), false};
+        Named named = nobody("subdomain", facts);
         std::string host = host_name(facts.host);
-        if (!host.ends_with(suffix)) return named;
-        host.resize(host.size() - suffix.size());
-        if (!host.empty() && !host.contains('.')) named.text = std::move(host);
+        const bool below = host.ends_with(suffix);
+        host.resize(below ? host.size() - suffix.size() : 0);
+        if (!host.empty() && !host.contains('.'))
+            named.text = std::move(host);
+        else
+            named.advice = fmt::format("use the host <tenant>{}", suffix);
         return named;
     };
 }
 
 Strategy by_path_prefix(std::string prefix) {
     return [prefix = std::move(prefix)](const RequestFacts& facts) {
-        Named named{std::nullopt, "path prefix", std::string(facts.path), false};
-        if (!facts.path.starts_with(prefix)) return named;
+        Named named = nobody("path prefix", facts);
+        if (!facts.path.starts_with(prefix)) {
+            named.advice = fmt::format("put {}<tenant> before the path", prefix);
+            return named;
+        }
         const auto rest = facts.path.substr(prefix.size());
         const auto slash = std::min(rest.find('/'), rest.size());
         named.text = std::string(rest.substr(0, slash));
@@ -62,20 +80,27 @@ Strategy by_host(std::map<std::string, TenantId> hosts) {
     for (const auto& [host, id] : hosts)
         lowered.emplace(lower(host), id);
     return [hosts = std::move(lowered)](const RequestFacts& facts) {
-        Named named{std::nullopt, "host", std::string(facts.path), false};
+        Named named = nobody("host", facts);
         const auto found = hosts.find(host_name(facts.host));
-        if (found != hosts.end()) named.text = found->second.text();
+        if (found != hosts.end())
+            named.text = found->second.text();
+        else
+            named.advice = "use the host of a tenant";
         return named;
     };
 }
 
 Strategy all_of(std::vector<Strategy> strategies) {
     return [strategies = std::move(strategies)](const RequestFacts& facts) {
-        Named result{std::nullopt, "request", std::string(facts.path), false};
+        Named result = nobody("request", facts);
         for (const Strategy& strategy : strategies) {
             Named one = strategy({facts.host, result.path, facts.header});
             result.path = std::move(one.path);
-            if (!one.text) continue;
+            result.conflicting |= one.conflicting;
+            if (!one.text) {
+                result.advice += (result.advice.empty() ? "" : " or ") + one.advice;
+                continue;
+            }
             result.conflicting |= result.text && *result.text != *one.text;
             if (!result.text) result.where = one.where;
             if (!result.text) result.text = std::move(one.text);
@@ -84,10 +109,22 @@ Strategy all_of(std::vector<Strategy> strategies) {
     };
 }
 
+Strategy or_default(Strategy strategy, TenantId fallback) {
+    return [strategy = std::move(strategy), fallback = std::move(fallback)](const RequestFacts& facts) {
+        Named named = strategy(facts);
+        if (named.text) return named;
+        named.text = fallback.text();
+        named.where = "default";
+        return named;
+    };
+}
+
 std::expected<Resolved, Refusal> resolve(const TenantRegistry& registry, const Strategy& strategy,
                                          const RequestFacts& facts) {
     const Named named = strategy(facts);
-    if (!named.text) return std::unexpected(refuse(RefusalKind::missing, "the request names no tenant", named));
+    if (!named.text)
+        return std::unexpected(
+            refuse(RefusalKind::missing, fmt::format("the request names no tenant; {}", named.advice), named));
     if (named.conflicting)
         return std::unexpected(
             refuse(RefusalKind::contradictory, "two places of the request name different tenants; name one", named));

@@ -22,6 +22,8 @@ namespace sluice::tenant {
 struct RequestFacts {
     std::string_view host;  ///< as in the Host header, port and case as sent
     std::string_view path;  ///< percent-encoded, without query
+    /// The field's value. A field that came twice must be answered joined by ", " (RFC 9110), which no tenant id
+    /// matches.
     std::function<std::optional<std::string_view>(std::string_view)> header;
 };
 
@@ -30,6 +32,7 @@ struct Named {
     std::optional<std::string> text;  ///< unchecked
     std::string_view where;           ///< "header X-Tenant", …: for messages
     std::string path;                 ///< what is left of the path
+    std::string advice;               ///< without `text`: how a request would name one
     bool conflicting = false;         ///< two places name different tenants; `text` is one of them
 };
 
@@ -44,6 +47,8 @@ using Strategy = std::function<Named(const RequestFacts&)>;
 [[nodiscard]] Strategy by_host(std::map<std::string, TenantId> hosts);
 /// Asks every one in order. Those that name a tenant must agree, byte for byte.
 [[nodiscard]] Strategy all_of(std::vector<Strategy> strategies);
+/// Requests that name no tenant belong to `fallback`. One that names an unknown or suspended tenant is refused as ever.
+[[nodiscard]] Strategy or_default(Strategy strategy, TenantId fallback);
 
 enum class RefusalKind : std::uint8_t { missing, malformed, contradictory, unknown, suspended };
 
@@ -58,8 +63,7 @@ struct Resolved {
     std::string path;
 };
 
-/// Who the request belongs to, or why it is refused. There is no fallback: an unknown or suspended tenant is never
-/// replaced by another.
+/// Who the request belongs to, or why it is refused. An unknown or suspended tenant is never replaced by another.
 [[nodiscard]] std::expected<Resolved, Refusal> resolve(const TenantRegistry& registry, const Strategy& strategy,
                                                        const RequestFacts& facts);
 

@@ -14,14 +14,14 @@ RequestFacts facts(std::string_view host, std::string_view path, std::map<std::s
             }};
 }
 
-TenantId id_of(std::string_view text) {
+TenantId named(std::string_view text) {
     return *TenantId::parse(text);
 }
 
 struct Resolve : ::testing::Test {
     Resolve() {
-        registry.upsert({id_of("shop_a"), "Alder", "shop_a"});
-        registry.upsert({id_of("shop_b"), "Birch", "shop_b", Status::suspended});
+        registry.upsert({named("shop_a"), "Alder", "shop_a"});
+        registry.upsert({named("shop_b"), "Birch", "shop_b", Status::suspended});
     }
     RefusalKind refusal(const RequestFacts& request) { return resolve(registry, both, request).error().kind; }
 
@@ -33,13 +33,55 @@ TEST_F(Resolve, a_header_names_the_tenant_and_leaves_the_path) {
     const auto resolved = resolve(registry, both, facts("h", "/orders", {{"X-Tenant", "shop_a"}}));
 
     ASSERT_TRUE(resolved);
-    EXPECT_EQ(resolved->tenant->id, id_of("shop_a"));
+    EXPECT_EQ(resolved->tenant->id, named("shop_a"));
     EXPECT_EQ(resolved->path, "/orders");
 }
 
 TEST_F(Resolve, a_path_prefix_names_the_tenant_and_is_taken_off) {
     EXPECT_EQ(resolve(registry, both, facts("h", "/t/shop_a/orders"))->path, "/orders");
     EXPECT_EQ(resolve(registry, both, facts("h", "/t/shop_a"))->path, "/");
+}
+
+TEST_F(Resolve, a_request_that_names_nobody_is_told_how_to_name_somebody) {
+    EXPECT_EQ(resolve(registry, both, facts("h", "/orders")).error().detail,
+              "the request names no tenant; send the header X-Tenant or put /t/<tenant> before the path");
+    const Strategy hosts = all_of({by_subdomain("example.com"), by_host({})});
+    EXPECT_EQ(resolve(registry, hosts, facts("h", "/")).error().detail,
+              "the request names no tenant; use the host <tenant>.example.com or use the host of a tenant");
+}
+
+TEST_F(Resolve, a_default_serves_only_requests_that_name_nobody) {
+    const Strategy with_default = or_default(both, named("shop_a"));
+
+    EXPECT_EQ(resolve(registry, with_default, facts("h", "/orders"))->tenant->id, named("shop_a"));
+    EXPECT_EQ(resolve(registry, with_default, facts("h", "/t/shop_c/x")).error().kind, RefusalKind::unknown);
+    EXPECT_EQ(resolve(registry, with_default, facts("h", "/t/shop_b/x")).error().kind, RefusalKind::suspended);
+    EXPECT_EQ(resolve(registry, with_default, facts("h", "/t//x")).error().kind, RefusalKind::malformed);
+    registry.suspend(named("shop_a"));
+    EXPECT_EQ(resolve(registry, with_default, facts("h", "/orders")).error().kind, RefusalKind::suspended);
+    registry.remove(named("shop_a"));
+    EXPECT_EQ(resolve(registry, with_default, facts("h", "/orders")).error().kind, RefusalKind::unknown);
+}
+
+TEST_F(Resolve, a_header_that_came_twice_or_is_padded_names_nobody) {
+    EXPECT_EQ(refusal(facts("h", "/", {{"X-Tenant", "shop_a, shop_b"}})), RefusalKind::malformed);
+    EXPECT_EQ(refusal(facts("h", "/", {{"X-Tenant", " shop_a"}})), RefusalKind::malformed);
+    EXPECT_EQ(refusal(facts("h", "/", {{"X-Tenant", ""}})), RefusalKind::malformed);
+}
+
+TEST_F(Resolve, a_contradiction_inside_a_combination_is_seen_outside_of_it) {
+    const Strategy nested =
+        all_of({all_of({by_header("X-Tenant"), by_path_prefix("/t/")}), by_subdomain("example.com")});
+    EXPECT_EQ(resolve(registry, nested, facts("h", "/t/shop_b/x", {{"X-Tenant", "shop_a"}})).error().kind,
+              RefusalKind::contradictory);
+    EXPECT_EQ(resolve(registry, nested, facts("shop_b.example.com", "/t/shop_a/x")).error().kind,
+              RefusalKind::contradictory);
+    EXPECT_TRUE(resolve(registry, nested, facts("shop_a.example.com", "/t/shop_a/x", {{"X-Tenant", "shop_a"}})));
+}
+
+TEST_F(Resolve, an_escaped_path_names_nobody_by_another_spelling) {
+    EXPECT_EQ(refusal(facts("h", "/t/shop%5Fa/orders")), RefusalKind::malformed);
+    EXPECT_EQ(refusal(facts("h", "/T/shop_a/orders")), RefusalKind::missing);
 }
 
 TEST_F(Resolve, two_places_that_agree_are_one_and_two_that_differ_are_refused) {
@@ -75,7 +117,7 @@ TEST(subdomain, only_the_label_right_below_the_base_domain_names_a_tenant) {
 }
 
 TEST(host_map, whole_hosts_name_tenants_whatever_their_case_and_port) {
-    const Strategy strategy = by_host({{"Alder.shop", id_of("shop_a")}});
+    const Strategy strategy = by_host({{"Alder.shop", named("shop_a")}});
 
     EXPECT_EQ(strategy(facts("alder.SHOP:443", "/")).text, "shop_a");
     EXPECT_EQ(strategy(facts("www.alder.shop", "/")).text, std::nullopt);

@@ -6,7 +6,8 @@ namespace sluice::tenant {
 namespace {
 
 TEST(tenant_id, the_grammar_decides) {
-    for (const std::string& good : {std::string("a"), std::string("0"), std::string("shop_a"), std::string("a_"), std::string(48, 'x')})
+    for (const std::string& good :
+         {std::string("a"), std::string("0"), std::string("shop_a"), std::string("a_"), std::string(48, 'x')})
         EXPECT_TRUE(TenantId::parse(good)) << good;
     for (const std::string& bad : {std::string(), std::string("_a"), std::string("A"), std::string("a-b"),
                                    std::string("a b"), std::string("a\0b", 3), std::string("ä"), std::string(49, 'x')})

@@ -258,7 +258,8 @@ def main():
     if args.results:
         with args.results.open("a") as results:
             for name, problem in verdicts:
-                results.write(f"{'failed' if problem else 'passed'}\tdocs {name}\t{' '.join((problem or '').split())[:300]}\n")
+                detail = (problem or "").replace("\t", " ").replace("\n", "\\n")
+                results.write(f"{'failed' if problem else 'passed'}\tdocs {name}\t{detail}\n")
     print(f"{len(verdicts) - len(failed)} passed, {len(failed)} failed, 0 skipped")
     sys.exit(1 if failed else 0)
 

@@ -39,6 +39,7 @@ test(`${KILLS} kills lose, double and invent nothing`, { timeout: 120_000 + KILL
   for (let kill = 1; kill <= KILLS; kill += 1) {
     const before = load.acknowledged;
     await waitFor(`the server answers before kill ${kill}`, () => load.acknowledged > before, { deadline_ms: 30_000, every_ms: 2 });
+    // lint: allow sleep: the moment of the kill is meant to be random, nothing is waited for
     await pause(random() * ROUND_MS);
     load.hold();
     if (load.in_flight > 0) in_flight += 1;

@@ -90,8 +90,8 @@ cmd_chaos() {
     build release all
     build_web
     ctest --test-dir build/release -N -L '^chaos$' | grep -q 'Test *#' || die "chaos: this tree has no chaos tests"
-    [[ -z $seed ]] || export SLUICE_TEST_SEED=$seed
-    SLUICE_TEST_SCALE=full SLUICE_TEST_KILLS=$kills ctest --test-dir build/release -L '^chaos$' --verbose --timeout 86400
+    [[ -z $seed ]] || export SLUICE_SEED=$seed
+    SLUICE_TEST_SCALE=full SLUICE_KILLS=$kills ctest --test-dir build/release -L '^chaos$' --verbose
 }
 
 cmd_mutants() {

@@ -28,7 +28,7 @@ tsan     build         6  part_build tsan tests_threaded
 tsan     threaded      2  part_ctest tsan threaded
 gcc      build         5  part_build gcc all
 gcc      unit          1  part_ctest gcc unit
-chaos    kill9         4  part_ctest release chaos
+chaos    kill9         4  part_chaos
 TEXT
 }
 

@@ -45,6 +45,10 @@ class Counts:
 
 
 def last_lines(text):
+    """The end of an output; of a build's log what the compilers complained about, which is seldom at the end."""
+    complaints = re.findall(r"^FAILED: .*$|^.*\berror: .*$|^.*undefined (?:symbol|reference).*$|^CMake Error.*$", text, re.M)
+    if complaints and "ninja: " in text:
+        return "\n".join(line[:200] for line in complaints[:TAIL_LINES])
     return "\n".join(text.rstrip().splitlines()[-TAIL_LINES:])
 
 
@@ -74,10 +78,12 @@ def add_node(counts, name, output):
         totals[key] = totals.get(key, 0) + int(value)
     failed = totals.get("fail", 0) + totals.get("cancelled", 0)
     names = re.findall(r"^\s*not ok \d+ - (.*?)(?:\s+#.*)?$", output, re.M) or re.findall(r"^\s*✖ (.*)$", output, re.M)
+    blocks = re.findall(r"^\s*not ok \d+ - .*?(?=^\s*(?:not )?ok \d+ |^\s*1\.\.\d+$|\Z)", output, re.M | re.S)
     counts.add("passed", name, weight=totals.get("pass", 0))
     counts.add("skipped", name, weight=totals.get("skipped", 0) + totals.get("todo", 0))
     if failed:
-        counts.add("failed", f"{name}: {'; '.join(dict.fromkeys(names))}", last_lines(output), weight=failed)
+        text = "\n".join("\n".join(block.rstrip().splitlines()[:TAIL_LINES]) for block in blocks[:5]) or last_lines(output)
+        counts.add("failed", f"{name}: {'; '.join(dict.fromkeys(names))}", text, weight=failed)
     return failed
 
 
@@ -129,7 +135,8 @@ def add_checks(counts, folder):
     for line in (folder / "checks.tsv").read_text().splitlines():
         verdict, name, detail = (line.split("\t") + ["", ""])[:3]
         log = pathlib.Path(detail)
-        counts.add(verdict, name, last_lines(log.read_text(errors="replace")) if detail and log.is_file() else detail)
+        is_log = detail and "\\n" not in detail and log.is_file()
+        counts.add(verdict, name, last_lines(log.read_text(errors="replace") if is_log else detail.replace("\\n", "\n")))
 
 
 def counts_of(part):

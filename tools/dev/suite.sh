@@ -62,6 +62,12 @@ part_ctest() {
         --test-output-size-passed 8000000 --test-output-size-failed 8000000
 }
 
+part_chaos() {
+    local kills=50
+    [[ $SLUICE_TEST_SCALE != full ]] || kills=200
+    SLUICE_KILLS=$kills part_ctest release chaos
+}
+
 part_web() {
     [[ -f web/package.json ]] || { no_targets "no web/package.json" && return; }
     local status=0
@@ -78,8 +84,19 @@ part_consumer() {
     rm -rf build/prefix build/consumer
     configure release && { [[ -z $only ]] || build release all; } || return 1
     checked "consumer: install" consumer-install.log cmake --install build/release --prefix "$prefix" || return 1
+    checked "consumer: headers include only installed ones" consumer-headers.log installed_includes_exist "$prefix/include" || return 1
     checked "consumer: three lines of CMake" consumer-build.log build_consumer "$prefix" || return 1
     checked "consumer: runs" consumer-run.log timeout 60 build/consumer/consumer
+}
+
+installed_includes_exist() {
+    grep -rhoE '^#include "sluice/[^"]+"' "$1" | sort -u | cut -d'"' -f2 | (
+        status=0
+        while IFS= read -r header; do
+            [[ -f $1/$header ]] || { echo "$header is included by an installed header, but not installed" && status=1; }
+        done
+        exit $status
+    )
 }
 
 build_consumer() {
@@ -138,7 +155,18 @@ part_fuzz_smoke() {
 part_mutants() {
     [[ -f tests/mutants.txt ]] || { no_targets "no tests/mutants.txt" && return; }
     [[ -z $only ]] || { configure asan && build asan tests_unit tests_contract; } || return 1
-    python3 tools/dev/mutants.py --build build/asan --list tests/mutants.txt --results "$part_results/checks.tsv"
+    local status=0
+    python3 tools/dev/mutants.py --build build/asan --list tests/mutants.txt --results "$part_results/checks.tsv" || status=1
+    if [[ -f build/release/sluice/core/libsluice_core.a ]]; then
+        checked "no planted defect in the release build" mutants-absent.log only_asan_has_mutants || status=1
+    fi
+    return $status
+}
+
+only_asan_has_mutants() {
+    local asks='sluice::core::mutant('
+    llvm-nm-19 -C build/asan/sluice/core/libsluice_core.a | grep -F "$asks" &&
+        ! llvm-nm-19 -C build/release/sluice/core/libsluice_core.a | grep -F "$asks"
 }
 
 # Whether --only asks for this part; also says which test of it, if one. A part without its stage means the first such one.

@@ -17,6 +17,7 @@ _LAMBDA = re.compile(
 _CONTROL = re.compile(r"^(?:else\s+)?(?:if|for|while|switch|catch)\b|^(?:else|do|try)\s*$")
 _TYPE = re.compile(r"^(?:typedef\s+)?(?:class|struct|union|enum)\b")
 _PREFIX = re.compile(r"^(?:(?:public|private|protected)\s*:(?!:)|template\s*<(?:[^<>]|<(?:[^<>]|<[^<>]*>)*>)*>|"
+                     r"[A-Z][A-Z0-9_]+\s*\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)\s*(?=[A-Za-z\[])|"
                      r"requires\s+[\w:]+\s*<(?:[^<>]|<[^<>]*>)*>|\[\[[^\]]*\]\]|\s)+")
 _MEMBER_INIT = re.compile(r"\)\s*(?:noexcept\s*(?:\([^()]*\)\s*)?)?:(?!:)")
 

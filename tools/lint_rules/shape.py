@@ -25,13 +25,23 @@ def check_functions(tree):
                 continue
             start = file.line_at(frame.open)
             if frame.kind in ("function", "lambda"):
-                lines = file.line_at(frame.close) - start + 1
+                lines = file.line_at(frame.close) - start + 1 - table_lines(file, frame)
                 if lines > FUNCTION_LINES:
                     yield Finding("function", file.path, start, f"a function of {lines} lines; the limit is {FUNCTION_LINES}")
             elif frame.kind == "control" and nesting(frame) == NESTING + 1:
                 yield Finding("nesting", file.path, start, f"nested {NESTING + 1} deep; the limit is {NESTING}: return early or name "
                                                            f"the inner part")
         yield from too_many_parameters(file)
+
+
+def table_lines(file, function):
+    """Lines between the outermost initializer braces of a function: data, not steps."""
+    lines, end = 0, function.open
+    for frame in file.scan.frames_in(function.open + 1, function.close, "init"):
+        if frame.open > end:
+            lines += file.text.count("\n", frame.open, frame.close)
+            end = frame.close
+    return lines
 
 
 def nesting(frame):

@@ -9,11 +9,13 @@ _CAPTURE = re.compile(r"(?:^|[^\w)\]\s]|\s)\s*\[(?!\[)([^\[\]]*)\]\s*[({<]")
 _LOCK = re.compile(r"\bstd::(?:lock_guard|unique_lock|scoped_lock|shared_lock)\b")
 _SLEEP_THREAD = re.compile(r"\bthis_thread::sleep_\w+|\b(?:usleep|nanosleep)\s*\(|[;{}]\s*(?:::\s*)?sleep\s*\(")
 # A test may yield for a moment (1 ms at most), or look again and again whether a condition holds.
-_SLEEP_TASK = re.compile(r"\bsleep_(?:for|until)\s*\((?!\s*(?:\d+[un]s|1ms)\s*\))")
+_SLEEP_TASK = re.compile(r"\bsleep_(?:for|until)\s*\("
+                         r"(?!\s*(?:\d+[un]s|1ms|std::chrono::(?:milliseconds\(1\)|(?:micro|nano)seconds\(\d+\)))\s*\))")
 _POLL = re.compile(r"\bwhile\s*\([^;{}]*\)\s*\{?[^;{}]*$")
 _GTEST = re.compile(r"(?<![\w:])testing::(Test|TestWithParam|TempDir|Values|ValuesIn|Combine|Range|Message|PrintToString|"
                     r"AssertionResult|AssertionSuccess|AssertionFailure|InitGoogleTest|UnitTest)\b")
-_SLEEP_JS = re.compile(r"new Promise\(\s*\(?\s*\w*\s*\)?\s*=>\s*\{?\s*setTimeout\(|timers/promises")
+_SLEEP_JS = re.compile(r"new Promise\(\s*\(?\s*\w*\s*\)?\s*=>\s*\{?\s*setTimeout\(|timers/promises|"
+                       r"\bawait (?:pause|sleep|delay)\(")
 
 
 def check(tree):
@@ -23,7 +25,7 @@ def check(tree):
             yield from locks(file)
         yield from words(file)
     for file in tree.files:
-        if file.suffix in (".mjs", ".ts", ".js") and (file.parts[0] == "tests" or ".test." in file.path):
+        if file.path.endswith((".test.mjs", ".test.ts", ".test.js")):
             for match in _SLEEP_JS.finditer(file.text):
                 yield Finding("sleep", file.path, file.line_at(match.start()), "waits for a time: wait for a condition with a deadline")
 

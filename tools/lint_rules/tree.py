@@ -45,7 +45,7 @@ class File:
 
     @property
     def is_test(self):
-        return self.stem.endswith("_test") or self.parts[0] in ("tests", "bench") or self.parts[:2] == ("sluice", "testing")
+        return self.stem.endswith("_test") or self.stem.startswith("test_") or self.parts[0] in ("tests", "bench") or self.parts[:2] == ("sluice", "testing")
 
     @property
     def module(self):
@@ -56,7 +56,9 @@ class File:
 
     @property
     def is_public_header(self):
-        return self.parts[0] == "sluice" and self.suffix == ".hpp" and "internal" not in self.parts
+        """Installed for users; test support beside the sources (test_….hpp) is not."""
+        return (self.parts[0] == "sluice" and self.suffix == ".hpp" and "internal" not in self.parts
+                and not self.stem.startswith("test_"))
 
     def line_at(self, offset):
         return self.text.count("\n", 0, offset) + 1

@@ -1,11 +1,13 @@
 #include "sluice/app/internal/edge.hpp"
 
+#include <span>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
-#include "sluice/http/origin.hpp"
 #include "sluice/http/problem.hpp"
+#include "sluice/realtime/ws/frame_codec.hpp"
 #include "sluice/realtime/ws/handshake.hpp"
 #include "sluice/tenant/strategy.hpp"
 
@@ -53,8 +55,28 @@ Response refusal_of(const RequestContext& request, const realtime::ws::Refused& 
     return response;
 }
 
-http::UpgradeDecision decide(RequestContext& context, const std::shared_ptr<realtime::Hub>& hub,
-                             const http::OriginPolicy& origins) {
+http::Upgrade switching(const realtime::ws::Accepted& accepted, http::Takeover takeover) {
+    http::Upgrade upgrade;
+    upgrade.headers.add("Upgrade", "websocket");
+    upgrade.headers.add("Sec-WebSocket-Accept", accepted.accept);
+    upgrade.headers.add("Sec-WebSocket-Protocol", accepted.protocol);
+    upgrade.takeover = std::move(takeover);
+    return upgrade;
+}
+
+/// Opens and closes at once, with a code that says not to come back.
+http::Upgrade turning_away(const realtime::ws::Accepted& accepted, const http::TenantRefusal& refusal) {
+    using realtime::ws::CloseCode;
+    std::string frame;
+    realtime::ws::append_close(frame, refusal.status == 403 ? CloseCode::suspended : CloseCode::unknown_tenant,
+                               refusal.detail);
+    return switching(accepted, [frame = std::move(frame)](net::Stream stream, std::string) {
+        stream.write_some(std::as_bytes(std::span(frame)));  // an empty socket takes it whole, or the peer is gone
+        stream.shutdown_write();
+    });
+}
+
+http::UpgradeDecision decide(RequestContext& context, const std::shared_ptr<realtime::Hub>& hub) {
     const http::Request& request = context.request;
     std::vector<realtime::ws::HeaderView> fields;
     for (const auto& [name, value] : request.headers)
@@ -62,45 +84,24 @@ http::UpgradeDecision decide(RequestContext& context, const std::shared_ptr<real
     const realtime::ws::UpgradeRequest head{request.method, request.http_1_0 ? 0 : 1, fields};
     const auto accepted = realtime::ws::evaluate(head, {.protocols = {realtime::ws::kSluiceV1}});
     if (!accepted) return refusal_of(context, accepted.error());
-    const auto verdict = origins.judge(request.headers.find("Origin"), request.headers.find("Host").value_or(""));
-    if (verdict == http::OriginVerdict::refused)
-        return http::problem(context, 403,
-                             "Origin: pages of this origin may not connect; add it to the allowed origins");
+    if (context.tenant_refusal && context.tenant_refusal->status != 400)
+        return turning_away(*accepted, *context.tenant_refusal);
+    if (context.tenant_refusal) return http::problem(context, 400, context.tenant_refusal->detail);
+    if (!context.tenant) return http::problem(context, 400, "the request names no tenant; connect to /t/<tenant>/live");
     if (const auto after = hub->busy()) {
         Response busy =
             http::problem(context, 503, "the server has no room for another connection; come back after Retry-After");
         busy.headers.add("Retry-After", fmt::format("{}", after->count()));
         return busy;
     }
-    http::Upgrade upgrade;
-    upgrade.headers.add("Upgrade", "websocket");
-    upgrade.headers.add("Sec-WebSocket-Accept", accepted->accept);
-    upgrade.headers.add("Sec-WebSocket-Protocol", accepted->protocol);
     auto who = identity::Identity::anonymous(*context.tenant);
-    upgrade.takeover = [hub, who = std::move(who)](net::Stream stream, std::string leftover) {
+    return switching(*accepted, [hub, who = std::move(who)](net::Stream stream, std::string leftover) {
         hub->adopt(std::move(stream), std::move(leftover), who, realtime::Endpoint::channels());
-    };
-    return upgrade;
+    });
 }
 
-runtime::Task<http::UpgradeDecision> decide_later(RequestContext& context, std::shared_ptr<realtime::Hub> hub,
-                                                  std::shared_ptr<const http::OriginPolicy> origins) {
-    co_return decide(context, hub, *origins);
-}
-
-runtime::Task<Response> alive(RequestContext&) {
-    co_return Response::text(200, "alive\n");
-}
-
-runtime::Task<Response> readiness(RequestContext& context, std::shared_ptr<const Health> health) {
-    if (health->ready.load()) co_return Response::text(200, "ready\n");
-    co_return http::problem(context, 503, "the server is starting or draining; it takes no new work");
-}
-
-runtime::Task<Response> metrics_page(RequestContext&, const core::Metrics& metrics) {
-    Response response = Response::text(200, metrics.render());
-    response.headers.set("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
-    co_return response;
+runtime::Task<http::UpgradeDecision> decide_later(RequestContext& context, std::shared_ptr<realtime::Hub> hub) {
+    co_return decide(context, hub);
 }
 
 }  // namespace
@@ -111,27 +112,8 @@ http::TenantResolver tenant_resolver(std::shared_ptr<const tenant::TenantRegistr
     return [=](const http::Request& request) { return bind(*tenants, *sources, strategy, request); };
 }
 
-http::UpgradeHandler live_channels(std::shared_ptr<realtime::Hub> hub, std::vector<std::string> origins) {
-    auto policy = std::make_shared<const http::OriginPolicy>(origins);
-    return [hub = std::move(hub), policy = std::move(policy)](RequestContext& context) {
-        return decide_later(context, hub, policy);
-    };
-}
-
-void add_health(http::Router& router, std::shared_ptr<const Health> health) {
-    router.get("/healthz", alive, http::Tenancy::none);
-    router.get(
-        "/readyz", [health = std::move(health)](RequestContext& context) { return readiness(context, health); },
-        http::Tenancy::none);
-}
-
-http::Router admin_routes(std::shared_ptr<const Health> health, const core::Metrics& metrics) {
-    http::Router router;
-    add_health(router, std::move(health));
-    router.get(
-        "/metrics", [&metrics](RequestContext& context) { return metrics_page(context, metrics); },
-        http::Tenancy::none);
-    return router;
+http::UpgradeHandler live_channels(std::shared_ptr<realtime::Hub> hub) {
+    return [hub = std::move(hub)](RequestContext& context) { return decide_later(context, hub); };
 }
 
 }  // namespace sluice::app::internal

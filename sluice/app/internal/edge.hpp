@@ -1,10 +1,7 @@
-// The App's own routes: health, live channels, tenant resolution, static files.
+// The App's own routes: live channels and whose request it is.
 #pragma once
 
-#include <atomic>
 #include <memory>
-#include <string>
-#include <vector>
 
 #include "sluice/db/registry.hpp"
 #include "sluice/http/router.hpp"
@@ -13,22 +10,13 @@
 
 namespace sluice::app::internal {
 
-/// What answers need to know of the process. Shared by all routes; thread-safe.
-struct Health {
-    std::atomic<bool> ready{false};
-};
-
 /// Header `X-Tenant` or path prefix `/t/<tenant>/`; both must agree.
 [[nodiscard]] http::TenantResolver tenant_resolver(std::shared_ptr<const tenant::TenantRegistry> tenants,
                                                    std::shared_ptr<const db::DataSourceRegistry> sources);
 
-/// `GET /live` with a tenant: a WebSocket that speaks sluice.v1. Pages of other hosts than `origins` and the request's
-/// own are refused.
-[[nodiscard]] http::UpgradeHandler live_channels(std::shared_ptr<realtime::Hub> hub, std::vector<std::string> origins);
-
-/// `/healthz` and `/readyz`.
-void add_health(http::Router& router, std::shared_ptr<const Health> health);
-/// The admin listener: health, and `/metrics` in Prometheus' text format.
-[[nodiscard]] http::Router admin_routes(std::shared_ptr<const Health> health, const core::Metrics& metrics);
+/// `GET /live` with a tenant: a WebSocket that speaks sluice.v1. An unknown or suspended tenant is told after the
+/// handshake, by 4404 or 4403: a browser cannot read the status of a refused one and would knock for ever. The route is
+/// one without tenancy.
+[[nodiscard]] http::UpgradeHandler live_channels(std::shared_ptr<realtime::Hub> hub);
 
 }  // namespace sluice::app::internal

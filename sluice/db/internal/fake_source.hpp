@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <boost/asio/post.hpp>
 
 #include "sluice/db/data_source.hpp"
 #include "sluice/db/internal/failures.hpp"
@@ -28,6 +29,11 @@ public:
     }
     Task<void> close() override { co_return; }
 
+    /// Waits until a statement is held.
+    Task<void> until_held() {
+        while (!held_)
+            co_await boost::asio::post(runtime::use_task);
+    }
     /// Lets the statement that is held go on.
     void let_go() {
         hold_statements = false;

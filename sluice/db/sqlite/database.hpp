@@ -23,7 +23,7 @@ struct Settings {
     std::string path;  ///< file; its folder must exist
     Synchronous synchronous = Synchronous::full;
     std::chrono::milliseconds busy_timeout{5'000};
-    std::uint32_t readers = 2;                       ///< reading connections, each with its thread; 1–64
+    std::uint32_t readers = 4;                       ///< reading connections, each with its thread; 1–64
     std::uint32_t group_limit = 256;                 ///< units per commit
     std::uint32_t queue_limit = 10'000;              ///< units that may wait; one more is `pool_exhausted`
     std::chrono::milliseconds hold_limit{1'000};     ///< a unit that keeps the writer longer is rolled back

@@ -245,7 +245,7 @@ Task<std::optional<Request>> Connection::read_request() {
         co_return std::nullopt;
     }
     if (!parser.done() && input_.empty() && parser.expects_continue()) {
-        const bool sent = co_await send("HTTP/1.1 100 Continue\r\n\r\n", {});
+        const bool sent = co_await send("HTTP/1.1 100 Continue\r\n\r\n", "");
         if (!sent) co_return std::nullopt;
     }
     const bool complete = co_await read_body(parser);
@@ -285,7 +285,7 @@ Task<bool> Connection::serve_one() {
 
 Task<bool> Connection::upgrade(Upgrade upgrade) {
     const std::string head = upgrade_head(upgrade.headers);
-    const bool sent = co_await send(head, {});
+    const bool sent = co_await send(head, "");
     if (!sent) co_return false;
     shared_.metrics.upgrades.add();
     upgrade.takeover(std::move(stream_), std::move(input_));

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "sluice/core/error.hpp"
+#include "sluice/core/mutant.hpp"
 #include "sluice/http/problem.hpp"
 
 namespace sluice::http::internal {
@@ -31,7 +32,14 @@ bool is_preflight(const Request& request) {
 Task<UpgradeDecision> Dispatcher::run(RequestContext& context) {
     const auto& request = context.request;
     origin_ = shared_.settings.origins.judge(request.headers.find("Origin"), request.headers.find("Host").value_or(""));
-    UpgradeDecision decision = co_await route(context);
+    UpgradeDecision decision;
+    std::exception_ptr error;
+    try {
+        decision = co_await route(context);
+    } catch (...) {
+        error = std::current_exception();  // of the tenant resolver; handlers have a catch of their own
+    }
+    if (error) decision = failure(context, error);
     allow_origin(context, decision);
     co_return decision;
 }
@@ -40,7 +48,7 @@ Task<UpgradeDecision> Dispatcher::route(RequestContext& context) {
     const Bound bound = bind_tenant(context);
     const Match match = shared_.router->match(context.request.method, bound.path);
     const bool changes = !is_safe_method(context.request.method) || is_upgrade(match);
-    if (changes && origin_ == OriginVerdict::refused)
+    if (changes && origin_ == OriginVerdict::refused && !core::mutant("http_origin_unchecked"))
         co_return problem(context, 403,
                           "Origin: pages of this origin may not do that; the server's settings list those that may");
     if (match.route == nullptr) {
@@ -69,6 +77,7 @@ Dispatcher::Bound Dispatcher::bind_tenant(RequestContext& context) const {
     auto bound = shared_.router->tenants()(context.request);
     if (!bound) {
         std::string path = bound.error().path;
+        context.tenant_refusal = bound.error();
         return {std::move(path), std::move(bound.error())};
     }
     context.tenant = std::move(bound->tenant);
@@ -126,19 +135,19 @@ Task<std::expected<T, Response>> Dispatcher::call(RequestContext& context,
                                                   const std::function<Task<T>(RequestContext&)>& handler) {
     std::exception_ptr error;
     try {
-        co_return co_await within_request_time(handler(context));
+        co_return co_await within_request_time(context, handler);
     } catch (...) {
         error = std::current_exception();
     }
-    co_return std::unexpected(failure(context, error));
+    co_return std::unexpected(watch_.fired() ? timeout(context) : failure(context, error));
+}
+
+Response Dispatcher::timeout(const RequestContext& context) const {
+    shared_.metrics.timeouts.add();
+    return problem(context, 504, "the request took too long and was cancelled; what it had not committed is undone");
 }
 
 Response Dispatcher::failure(const RequestContext& context, const std::exception_ptr& error) const {
-    if (watch_.fired()) {
-        shared_.metrics.timeouts.add();
-        return problem(context, 504,
-                       "the request took too long and was cancelled; what it had not committed is undone");
-    }
     Response failed = problem_of(context, error);
     if (failed.status >= 500)
         shared_.log.warn("request {} {} {}: {}", context.id, context.request.method, context.request.path,
@@ -148,15 +157,17 @@ Response Dispatcher::failure(const RequestContext& context, const std::exception
 
 /// The handler is a task of its own so that it can be cancelled without the connection.
 template <class T>
-Task<T> Dispatcher::within_request_time(Task<T> work) {
+Task<T> Dispatcher::within_request_time(RequestContext& context,
+                                        const std::function<Task<T>(RequestContext&)>& handler) {
     boost::asio::cancellation_signal signal;
     running_.handlers.insert(&signal);
     watch_.arm(shared_.settings.request_time, [&signal] { signal.emit(boost::asio::cancellation_type::terminal); });
     std::exception_ptr error;
     std::optional<T> result;
     try {
-        result.emplace(co_await boost::asio::co_spawn(
-            shard_.executor(), std::move(work), boost::asio::bind_cancellation_slot(signal.slot(), runtime::use_task)));
+        result.emplace(
+            co_await boost::asio::co_spawn(shard_.executor(), handler(context),
+                                           boost::asio::bind_cancellation_slot(signal.slot(), runtime::use_task)));
     } catch (...) {
         error = std::current_exception();
     }

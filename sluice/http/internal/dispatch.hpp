@@ -37,6 +37,7 @@ private:
     Response without_route(const RequestContext& context, const Match& match, const std::string& path) const;
     std::optional<Response> refuse_upgrade(const RequestContext& context) const;
     Response failure(const RequestContext& context, const std::exception_ptr& error) const;
+    Response timeout(const RequestContext& context) const;
     void allow_origin(const RequestContext& context, UpgradeDecision& decision) const;
 
     runtime::Task<UpgradeDecision> route(RequestContext& context);
@@ -44,7 +45,8 @@ private:
     runtime::Task<std::expected<T, Response>> call(RequestContext& context,
                                                    const std::function<runtime::Task<T>(RequestContext&)>& handler);
     template <class T>
-    runtime::Task<T> within_request_time(runtime::Task<T> work);
+    runtime::Task<T> within_request_time(RequestContext& context,
+                                         const std::function<runtime::Task<T>(RequestContext&)>& handler);
 
     ServerShared& shared_;
     runtime::Shard& shard_;

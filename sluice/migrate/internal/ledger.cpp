@@ -18,19 +18,16 @@ db::Task<std::vector<Applied>> read_ledger(db::Session& session) {
 
 db::Task<void> ensure_ledger(db::Session& session) {
     co_await session.execute(
-        "create table if not exists sluice_migrations(module text not null, version integer not null, name text not "
-        "null, "
-        "checksum text not null, applied_at text not null, duration_ms integer not null, primary key (module, "
-        "version)) "
-        "strict, without rowid");
+        "create table if not exists sluice_migrations("
+        "module text not null, version integer not null, name text not null, checksum text not null, "
+        "applied_at text not null, duration_ms integer not null, primary key (module, version)) strict, without rowid");
 }
 
-db::Task<void> record(db::Session& session, const Migration& migration, std::chrono::milliseconds duration) {
-    const std::string checksum = checksum_of(migration, session.dialect());
-    co_await session.execute(
+db::Statement record_of(const Migration& migration, db::Dialect dialect, std::chrono::milliseconds duration) {
+    return db::statement(
         "insert into sluice_migrations(module, version, name, checksum, applied_at, duration_ms) "
         "values ($1, $2, $3, $4, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), $5)",
-        migration.module, migration.version, migration.name, checksum, duration.count());
+        migration.module, migration.version, migration.name, checksum_of(migration, dialect), duration.count());
 }
 
 }  // namespace sluice::migrate::internal

@@ -14,6 +14,8 @@ namespace sluice::migrate::internal {
 db::Task<std::vector<Applied>> read_ledger(db::Session& session);
 /// Makes the table unless it is there. Inside a unit of work.
 db::Task<void> ensure_ledger(db::Session& session);
-db::Task<void> record(db::Session& session, const Migration& migration, std::chrono::milliseconds duration);
+/// Inserts the row of a migration that took `duration`.
+[[nodiscard]] db::Statement record_of(const Migration& migration, db::Dialect dialect,
+                                      std::chrono::milliseconds duration);
 
 }  // namespace sluice::migrate::internal

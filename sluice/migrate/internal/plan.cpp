@@ -21,10 +21,6 @@ std::unexpected<std::string> refuse(std::string text) {
     return std::unexpected(std::move(text));
 }
 
-std::string name_of(const Migration& m) {
-    return fmt::format("{} {:04} {}", m.module, m.version, m.name);
-}
-
 std::expected<Step, std::string> step_of(const Migration& migration, const std::map<Key, const Applied*>& applied,
                                          db::Dialect dialect) {
     Step step{migration.module, migration.version, migration.name, StepState::pending, {}};
@@ -42,6 +38,10 @@ std::expected<Step, std::string> step_of(const Migration& migration, const std::
 }
 
 }  // namespace
+
+std::string name_of(const Migration& migration) {
+    return fmt::format("{} {:04} {}", migration.module, migration.version, migration.name);
+}
 
 std::string checksum_of(const Migration& migration, db::Dialect dialect) {
     const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), &EVP_MD_CTX_free);

@@ -20,6 +20,9 @@ struct Applied {
     std::string checksum;
 };
 
+/// "shop 0001 articles", for messages.
+[[nodiscard]] std::string name_of(const Migration& migration);
+
 /// SHA-256 over the statements of `dialect`, each with its length before it, in hexadecimal digits.
 [[nodiscard]] std::string checksum_of(const Migration& migration, db::Dialect dialect);
 

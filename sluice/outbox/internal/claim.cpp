@@ -176,7 +176,7 @@ db::Task<void> check_or_enter(db::UnitOfWork& unit, const Claim& claim, const Cl
 LaneRules rules_of(const SubscriptionPlan& plan, const LaneRules& otherwise) {
     LaneRules rules = otherwise;
     if (plan.settings.batch) rules.batch = *plan.settings.batch;
-    rules.by_message = !plan.on_batch;
+    rules.by_message = plan.on_message != nullptr;
     rules.parked_keys = plan.settings.parked_keys;
     rules.retry = retry_rules(plan.settings, otherwise.retry.backoff);
     return rules;

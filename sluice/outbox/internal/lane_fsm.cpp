@@ -6,14 +6,15 @@ namespace sluice::outbox {
 
 LaneFsm::LaneFsm(LaneRules rules) : rules_(std::move(rules)), batch_(rules_.batch) {}
 
-LaneStep LaneFsm::next(core::SteadyTime now, std::size_t waiting) {
+LaneStep LaneFsm::next(core::SteadyTime now, std::size_t waiting, std::int64_t head) {
     LaneStep step;
     if (now < paused_until_) {
         step.kind = LaneStep::Kind::wait;
         step.until = paused_until_;
         return step;
     }
-    const bool batch_ready = waiting > 0 && now >= head_due_;
+    const RetryState* const retry = waiting > 0 ? retry_of(head) : nullptr;
+    const bool batch_ready = waiting > 0 && (retry == nullptr || now >= retry->next_at);
     const std::optional<std::string> due = parked_.due(now);
     if (due && (parked_turn_ || !batch_ready)) {
         step.kind = LaneStep::Kind::parked;
@@ -29,7 +30,7 @@ LaneStep LaneFsm::next(core::SteadyTime now, std::size_t waiting) {
         return step;
     }
     std::optional<core::SteadyTime> until = parked_.next_due();
-    if (waiting > 0) until = until ? std::min(*until, head_due_) : head_due_;
+    if (retry != nullptr) until = until ? std::min(*until, retry->next_at) : retry->next_at;
     if (until) {
         step.kind = LaneStep::Kind::wait;
         step.until = *until;
@@ -40,7 +41,6 @@ LaneStep LaneFsm::next(core::SteadyTime now, std::size_t waiting) {
 void LaneFsm::passed(std::uint32_t count) {
     disturbances_ = 0;
     if (count == 0) return;
-    head_due_ = {};
     if (careful_ > 0) {
         careful_ -= std::min(careful_, count);
         piece_ = std::min(kPiece, piece_ * 2);
@@ -77,7 +77,6 @@ void LaneFsm::parked_done() {
 void LaneFsm::start_over() {
     retries_.clear();
     parked_.clear();
-    head_due_ = {};
     careful_ = 0;
     piece_ = kPiece;
 }
@@ -90,7 +89,6 @@ Judgement LaneFsm::judge_failure(std::int64_t number, Failure failure) const {
 
 void LaneFsm::failed(std::int64_t number, RetryState state) {
     retries_[number] = state;
-    head_due_ = state.next_at;
 }
 
 void LaneFsm::forget(std::int64_t number) {
@@ -107,8 +105,8 @@ const RetryState* LaneFsm::retry_of(std::int64_t number) const {
     return found == retries_.end() ? nullptr : &found->second;
 }
 
-bool LaneFsm::waits_for_retry(core::SteadyTime now) const noexcept {
-    return head_due_ > now;
+void LaneFsm::begin_with(std::uint32_t count) {
+    batch_ = std::clamp(count, 1U, rules_.batch);
 }
 
 }  // namespace sluice::outbox

@@ -42,8 +42,8 @@ class LaneFsm {
 public:
     explicit LaneFsm(LaneRules rules);
 
-    /// `waiting`: messages that the lane holds.
-    [[nodiscard]] LaneStep next(core::SteadyTime now, std::size_t waiting);
+    /// `waiting`: messages that the lane holds; `head`: the number of the first of them, if any.
+    [[nodiscard]] LaneStep next(core::SteadyTime now, std::size_t waiting, std::int64_t head);
 
     /// The cursor moved past `count` messages (0: only the failure of the first one was recorded).
     void passed(std::uint32_t count);
@@ -71,9 +71,10 @@ public:
     [[nodiscard]] ParkedKeys& parked() noexcept { return parked_; }
     [[nodiscard]] const ParkedKeys& parked() const noexcept { return parked_; }
     [[nodiscard]] const LaneRules& rules() const noexcept { return rules_; }
-    [[nodiscard]] bool waits_for_retry(core::SteadyTime now) const noexcept;
     /// The batch that would be taken now, at most.
     [[nodiscard]] std::uint32_t batch() const noexcept { return batch_; }
+    /// A crash left a batch of `count` unfinished: begin with less.
+    void begin_with(std::uint32_t count);
 
     /// Most messages between two savepoint releases of one unit.
     static constexpr std::uint32_t kPiece = 32;
@@ -85,7 +86,6 @@ private:
     std::uint32_t careful_ = 0;  // messages that are still to be run with savepoints
     std::uint32_t disturbances_ = 0;
     core::SteadyTime paused_until_{};
-    core::SteadyTime head_due_{};  // the first message is not tried before
     std::map<std::int64_t, RetryState> retries_;
     ParkedKeys parked_;
     bool parked_turn_ = false;

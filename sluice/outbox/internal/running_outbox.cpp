@@ -182,7 +182,9 @@ db::Task<runtime::Directive> RunningOutbox::process() {
         Subscription& subscription = *subscriptions_[slot.subscription];
         LaneFsm& machine = subscription.lanes[slot.lane];
         LaneStep step;
-        if (!subscription.lost) step = machine.next(now, subscription.feed.lane(slot.lane).size());
+        const LaneBuffer& buffer = subscription.feed.lane(slot.lane);
+        const std::int64_t head = buffer.size() > 0 ? buffer.at(0).number : 0;
+        if (!subscription.lost) step = machine.next(now, buffer.size(), head);
         if (step.kind == LaneStep::Kind::batch || step.kind == LaneStep::Kind::parked) {
             const std::uint64_t done = co_await run_step(slot, *index, std::move(step));
             co_return runtime::Directive::proceed(done);

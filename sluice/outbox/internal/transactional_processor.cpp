@@ -5,23 +5,14 @@
 
 #include "sluice/core/error.hpp"
 #include "sluice/core/mutant.hpp"
-#include "sluice/outbox/internal/message_row.hpp"
 #include "sluice/outbox/internal/processor.hpp"
-#include "sluice/outbox/internal/unit_run.hpp"
+#include "sluice/outbox/internal/settlement.hpp"
 
 namespace sluice::outbox {
 namespace {
 
 /// Messages of one key that was set aside which are tried in one unit.
 constexpr std::int64_t kParkedAtOnce = 32;
-
-Complaint complaint_of(const Outcome& outcome) {
-    return {outcome.reason(), outcome.kind() == Outcome::Kind::reject, outcome.after()};
-}
-
-Complaint complaint_of(const std::exception_ptr& error) {
-    return {core::describe(error), false, std::nullopt};
-}
 
 class TransactionalProcessor final : public Processor {
 public:
@@ -41,22 +32,15 @@ private:
     db::Task<bool> handle_carefully(db::UnitOfWork& unit, UnitRun& run, std::size_t index);
     db::Task<std::optional<Complaint>> try_in_savepoint(db::UnitOfWork& unit, const Message& message);
     db::Task<void> try_message(db::UnitOfWork& unit, const Message& message, std::optional<Complaint>& complaint);
-    db::Task<void> write(db::UnitOfWork& unit, std::vector<Write> writes);
     db::Task<void> settle_failure(UnitRun& run, std::exception_ptr error);
     db::Task<void> record_alone(UnitRun& run, Complaint complaint);
-    bool judge(UnitRun& run, const Item& item, const Complaint& complaint);
-    void learn(const UnitRun& run);
 
     db::Task<std::uint64_t> run_parked(std::size_t lane, std::string group);
     db::Task<std::exception_ptr> try_parked(UnitRun& run, const std::string& group, std::int64_t limit);
     db::Task<void> perform_parked(db::UnitOfWork& unit, UnitRun& run, const std::string& group, std::int64_t limit);
     db::Task<void> record_parked(db::UnitOfWork& unit, UnitRun& run, const std::string& group,
                                  const Complaint& complaint);
-    bool judge_parked(UnitRun& run, const Item& item, const Complaint& complaint);
-    void learn_parked(const UnitRun& run, const std::string& group);
-    db::Task<void> look_again(std::size_t lane);
 
-    [[nodiscard]] UnitRun prepare(std::size_t lane, std::uint32_t count, bool careful);
     [[nodiscard]] Batch batch_of(const UnitRun& run) const;
     [[nodiscard]] Batch batch_of_one(const Message& message) const;
     [[nodiscard]] db::Dialect dialect() const noexcept { return deps_.source->dialect(); }
@@ -66,46 +50,16 @@ private:
     Subscription& subscription_;
 };
 
-Message with_attempts(const Item& item) {
-    Message message = item.message();
-    message.attempts = static_cast<int>(item.attempts);
-    return message;
-}
-
-UnitRun TransactionalProcessor::prepare(std::size_t lane, std::uint32_t count, bool careful) {
-    const LaneBuffer& buffer = subscription_.feed.lane(lane);
-    const LaneFsm& machine = subscription_.lanes[lane];
-    UnitRun run;
-    run.lane = lane;
-    run.careful = careful;
-    run.cursor = subscription_.cursor(lane);
-    run.from = buffer.acknowledged();
-    run.from_tick = buffer.front_tick();
-    run.items.reserve(count);
-    for (std::size_t i = 0; i < count; ++i) {
-        Item item;
-        item.waiting = buffer.at(i);
-        const Message& message = item.message();
-        item.group = key_group(item.waiting.logged.queue, message.key, item.waiting.number);
-        item.attempts = machine.attempts(item.waiting.number);
-        if (is_for_another(message, subscription_.plan.name))
-            item.fate = Item::Fate::pass;
-        else if (machine.parked().contains(item.group) && !core::mutant("outbox_parked_key_overtaken"))
-            item.fate = Item::Fate::join;
-        run.items.push_back(std::move(item));
-    }
-    return run;
-}
-
 db::Task<std::uint64_t> TransactionalProcessor::run_batch(std::size_t lane, std::uint32_t count, bool careful) {
-    UnitRun run = prepare(lane, count, careful);
+    UnitRun run = prepare_run(subscription_, lane, count);
+    run.careful = careful;
     db::TransactionOptions options;
     options.retry_serialization = 2;
     std::exception_ptr error;
     try {
         if (core::mutant("outbox_cursor_before_apply")) {
             run.done = run.items.size();
-            const auto early = [this, &run](db::UnitOfWork& unit) { return write(unit, run.take_writes()); };
+            const auto early = [&run](db::UnitOfWork& unit) { return perform_writes(unit, run.take_writes()); };
             co_await deps_.source->transaction(options, early);
             run.from = run.items.back().waiting.number;
         }
@@ -115,7 +69,7 @@ db::Task<std::uint64_t> TransactionalProcessor::run_batch(std::size_t lane, std:
         error = std::current_exception();
     }
     if (!error) {
-        learn(run);
+        learn(deps_, subscription_, run);
         co_return run.handled;
     }
     co_await settle_failure(run, error);
@@ -128,7 +82,7 @@ db::Task<void> TransactionalProcessor::perform(db::UnitOfWork& unit, UnitRun& ru
         co_await handle_whole_batch(unit, run);
     else
         co_await handle_messages(unit, run);
-    co_await write(unit, run.take_writes());
+    co_await perform_writes(unit, run.take_writes());
 }
 
 Batch TransactionalProcessor::batch_of(const UnitRun& run) const {
@@ -201,7 +155,7 @@ db::Task<bool> TransactionalProcessor::handle_carefully(db::UnitOfWork& unit, Un
     const Item& item = run.items[index];
     const Message message = with_attempts(item);
     const std::optional<Complaint> complaint = co_await try_in_savepoint(unit, message);
-    if (complaint) co_return judge(run, item, *complaint);
+    if (complaint) co_return judge_in_lane(deps_, subscription_, run, item, *complaint);
     run.finish(item, dialect());
     co_return true;
 }
@@ -243,72 +197,6 @@ db::Task<void> TransactionalProcessor::try_message(db::UnitOfWork& unit, const M
     throw Undone();
 }
 
-/// What a failed message's verdict adds to the unit. Answers whether the messages behind it may go on.
-bool TransactionalProcessor::judge(UnitRun& run, const Item& item, const Complaint& complaint) {
-    if (complaint.rejected) {
-        run.bury(item, item.attempts + 1, complaint, dialect());
-        return true;
-    }
-    Failure failure;
-    failure.now = deps_.now();
-    failure.after = complaint.after;
-    failure.random01 = deps_.random.unit();
-    const Judgement judgement = fsm(run).judge_failure(item.waiting.number, failure);
-    switch (judgement.verdict) {
-        case Verdict::dead_letter:
-            run.bury(item, judgement.state.attempts, complaint, dialect());
-            return true;
-        case Verdict::set_aside:
-        case Verdict::hold:
-            run.park(item, judgement, complaint);
-            return true;
-        case Verdict::try_again:
-            run.keep(item, judgement, complaint, dialect());
-            return false;
-    }
-    return false;
-}
-
-db::Task<void> TransactionalProcessor::write(db::UnitOfWork& unit, std::vector<Write> writes) {
-    std::vector<db::Statement> statements;
-    std::vector<bool> one_row;
-    for (Write& one : writes) {
-        statements.push_back(std::move(one.statement));
-        one_row.push_back(one.one_row);
-    }
-    const std::vector<db::Result> results = co_await unit.run(std::move(statements));
-    for (std::size_t i = 0; i < results.size(); ++i) {
-        if (one_row[i] && results[i].affected != 1) throw FenceMissed();
-    }
-}
-
-/// The unit committed.
-void TransactionalProcessor::learn(const UnitRun& run) {
-    LaneFsm& machine = subscription_.lanes[run.lane];
-    const SubscriptionMetrics& metrics = subscription_.metrics;
-    const core::SystemTime now = deps_.shard.clock().system_now();
-    for (std::size_t i = 0; i < run.done; ++i) {
-        if (run.items[i].fate != Item::Fate::handle) continue;
-        const auto age = now - run.items[i].message().created_at;
-        metrics.commit_to_delivered.observe(std::max(0.0, std::chrono::duration<double>(age).count()));
-    }
-    metrics.delivered.add(static_cast<double>(run.handled));
-    metrics.dead_lettered.add(run.buried);
-    metrics.parked.add(static_cast<double>(run.set_aside.size()));
-    if (run.done > 0) metrics.batch_messages.observe(static_cast<double>(run.done));
-    subscription_.feed.acknowledge(run.lane, run.done);
-    machine.passed(static_cast<std::uint32_t>(run.done));
-    for (const std::int64_t number : run.finished)
-        machine.forget(number);
-    for (const auto& [group, key] : run.set_aside)
-        machine.parked().put(group, key);
-    if (run.failed) {
-        metrics.retried.add();
-        machine.failed(run.failed->first, run.failed->second);
-        subscription_.feed.hold(run.lane);
-    }
-}
-
 db::Task<void> TransactionalProcessor::settle_failure(UnitRun& run, std::exception_ptr error) {
     const Fault fault = fault_of_error(error);
     if (fault == Fault::cancelled) std::rethrow_exception(error);
@@ -316,7 +204,7 @@ db::Task<void> TransactionalProcessor::settle_failure(UnitRun& run, std::excepti
         deps_.log.warn("{}: {}; looking where the cursor stands", subscription_.lane_name(run.lane),
                        core::describe(error));
         // Until that is known the fence answers every try.
-        co_await look_again(run.lane);
+        co_await look_again(deps_, subscription_, run.lane);
         fsm(run).disturbed(deps_.now(), deps_.random.unit());
         co_return;
     }
@@ -334,8 +222,8 @@ db::Task<void> TransactionalProcessor::settle_failure(UnitRun& run, std::excepti
 db::Task<void> TransactionalProcessor::record_alone(UnitRun& run, Complaint complaint) {
     const auto body = [this, &run, &complaint](db::UnitOfWork& unit) {
         run.begin();
-        if (judge(run, run.items.front(), complaint)) run.done = 1;
-        return write(unit, run.take_writes());
+        if (judge_in_lane(deps_, subscription_, run, run.items.front(), complaint)) run.done = 1;
+        return perform_writes(unit, run.take_writes());
     };
     std::exception_ptr error;
     try {
@@ -346,51 +234,19 @@ db::Task<void> TransactionalProcessor::record_alone(UnitRun& run, Complaint comp
         error = std::current_exception();
     }
     if (!error) {
-        learn(run);
+        learn(deps_, subscription_, run);
         co_return;
     }
     if (fault_of_error(error) == Fault::cancelled) std::rethrow_exception(error);
     deps_.log.warn("{}: the failure of a message could not be recorded: {}", subscription_.lane_name(run.lane),
                    core::describe(error));
-    if (fault_of_error(error) != Fault::database) co_await look_again(run.lane);
+    if (fault_of_error(error) != Fault::database) co_await look_again(deps_, subscription_, run.lane);
     fsm(run).disturbed(deps_.now(), deps_.random.unit());
 }
 
-db::Task<void> TransactionalProcessor::look_again(std::size_t lane) {
-    std::exception_ptr error;
-    try {
-        co_await reload_lane(deps_, subscription_, lane);
-    } catch (...) {
-        error = std::current_exception();
-    }
-    if (error && fault_of_error(error) == Fault::cancelled) std::rethrow_exception(error);
-    if (error) deps_.log.warn("{}: {}", subscription_.lane_name(lane), core::describe(error));
-}
-
-Item parked_item(const DeliveryDeps& deps, const db::Row& row, const std::string& group) {
-    Content content = read_content(row, 0);
-    Message& message = content.message;
-    message.queue = deps.queue_name(content.queue);
-    message.lane = core::LaneId(static_cast<std::uint16_t>(row.get<std::int64_t>("lane_of_message")));
-    message.sequence = core::Sequence(row.get<std::int64_t>("sequence"));
-    message.position = core::Position(row.get<std::int64_t>("position"));
-    message.ledger_epoch = core::Epoch(row.get<std::int64_t>("ledger_epoch"));
-    Item item;
-    item.group = group;
-    item.attempts = static_cast<std::uint32_t>(row.get<std::int64_t>("attempts"));
-    item.waiting.number = row.get<std::int64_t>("seq");
-    item.waiting.logged.queue = content.queue;
-    item.waiting.logged.message = std::make_shared<const Message>(std::move(message));
-    return item;
-}
-
 db::Task<std::uint64_t> TransactionalProcessor::run_parked(std::size_t lane, std::string group) {
-    UnitRun run;
-    run.lane = lane;
+    UnitRun run = prepare_run(subscription_, lane, 0);
     run.apart = true;
-    run.cursor = subscription_.cursor(lane);
-    run.from = subscription_.feed.lane(lane).acknowledged();
-    run.from_tick = subscription_.feed.lane(lane).front_tick();
     std::exception_ptr error = co_await try_parked(run, group, kParkedAtOnce);
     // A unit that fails at its COMMIT names no message: then one is tried alone.
     const bool isolate = error && (fault_of_error(error) == Fault::message || fault_of_error(error) == Fault::unit);
@@ -411,7 +267,7 @@ db::Task<std::uint64_t> TransactionalProcessor::run_parked(std::size_t lane, std
         co_await settle_failure(run, error);
         co_return 0;
     }
-    learn_parked(run, group);
+    learn_apart(subscription_, run, group);
     co_return run.handled;
 }
 
@@ -444,11 +300,11 @@ db::Task<void> TransactionalProcessor::perform_parked(db::UnitOfWork& unit, Unit
         const std::optional<Complaint> complaint = co_await try_in_savepoint(unit, message);
         if (!complaint) {
             run.finish(item, dialect());
-        } else if (!judge_parked(run, item, *complaint)) {
+        } else if (!judge_apart(deps_, subscription_, run, item, *complaint)) {
             break;
         }
     }
-    co_await write(unit, run.take_writes());
+    co_await perform_writes(unit, run.take_writes());
 }
 
 /// The first message of the key failed at COMMIT: what becomes of it is written without the handler.
@@ -462,39 +318,9 @@ db::Task<void> TransactionalProcessor::record_parked(db::UnitOfWork& unit, UnitR
     if (rows.size() == 2) run.still_apart = ParkedKey{{0, deps_.now(), deps_.now()}, false};
     if (!rows.empty()) {
         const Item item = parked_item(deps_, rows.rows[0], group);
-        judge_parked(run, item, complaint);
+        judge_apart(deps_, subscription_, run, item, complaint);
     }
-    co_await write(unit, run.take_writes());
-}
-
-/// Answers whether the messages behind it may go on.
-bool TransactionalProcessor::judge_parked(UnitRun& run, const Item& item, const Complaint& complaint) {
-    Failure failure;
-    failure.now = deps_.now();
-    failure.after = complaint.after;
-    failure.random01 = deps_.random.unit();
-    failure.apart = true;
-    const RetryState before{item.attempts, failure.now, failure.now};
-    const Judgement judgement = outbox::judge(fsm(run).rules().retry, before, failure);
-    if (complaint.rejected || judgement.verdict == Verdict::dead_letter) {
-        run.bury(item, judgement.state.attempts, complaint, dialect());
-        return true;
-    }
-    run.wait_apart(item, ParkedKey{judgement.state, judgement.verdict == Verdict::hold}, complaint);
-    return false;
-}
-
-void TransactionalProcessor::learn_parked(const UnitRun& run, const std::string& group) {
-    LaneFsm& machine = subscription_.lanes[run.lane];
-    subscription_.metrics.delivered.add(static_cast<double>(run.handled));
-    subscription_.metrics.dead_lettered.add(run.buried);
-    if (run.still_apart) {
-        if (run.still_apart->retry.attempts > 0) subscription_.metrics.retried.add();
-        machine.parked().put(group, *run.still_apart);
-    } else {
-        machine.parked().erase(group);
-    }
-    machine.parked_done();
+    co_await perform_writes(unit, run.take_writes());
 }
 
 }  // namespace

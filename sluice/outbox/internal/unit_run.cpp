@@ -14,7 +14,7 @@ void UnitRun::begin() {
     culprit.reset();
     finished.clear();
     set_aside.clear();
-    failed.reset();
+    failed.clear();
     buried = 0;
     still_apart.reset();
 }
@@ -65,7 +65,7 @@ void UnitRun::park(const Item& item, const Judgement& judgement, const Complaint
 
 void UnitRun::keep(const Item& item, const Judgement& judgement, const Complaint& complaint, db::Dialect dialect) {
     writes.push_back({keep_attempts(cursor, item.waiting.number, judgement.state.attempts, complaint.reason, dialect)});
-    failed = {item.waiting.number, judgement.state};
+    failed.emplace_back(item.waiting.number, judgement.state);
 }
 
 void UnitRun::join(const Item& item) {

@@ -57,7 +57,7 @@ struct UnitRun {
 
     std::vector<std::int64_t> finished;
     std::vector<std::pair<std::string, ParkedKey>> set_aside;
-    std::optional<std::pair<std::int64_t, RetryState>> failed;
+    std::vector<std::pair<std::int64_t, RetryState>> failed;
     std::uint32_t buried = 0;
     std::optional<ParkedKey> still_apart;  ///< what the key of `apart` items waits for; nothing: it returns to its lane
 

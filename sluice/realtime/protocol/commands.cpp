@@ -150,7 +150,9 @@ std::expected<Command, CommandError> parse_command(std::string_view text) {
     if (name == "unsubscribe") return parse_unsubscribe(root, std::move(*id));
     if (name == "refresh") return Refresh{std::move(*id)};
     if (name == "event") return parse_event(root, std::move(*id));
-    return refuse("unknown type; a client sends hello, subscribe, unsubscribe, event, refresh or pong", std::move(*id));
+    return refuse(
+        fmt::format("unknown type '{}'; a client sends hello, subscribe, unsubscribe, event, refresh or pong", name),
+        std::move(*id));
 }
 
 std::expected<GatewayEvent, CommandError> parse_gateway_event(std::string_view text) {

@@ -1,7 +1,6 @@
 #include "sluice/db/sqlite/internal/engine.hpp"
 
 #include <array>
-#include <thread>
 
 #include <fmt/format.h>
 
@@ -82,7 +81,7 @@ void Engine::set_up() {
             } else if ((code & 0xff) != SQLITE_BUSY || std::chrono::steady_clock::now() > give_up) {
                 fail("PRAGMA journal_mode = WAL");
             } else {
-                std::this_thread::sleep_for(std::chrono::milliseconds(5));
+                sqlite3_sleep(5);
             }
         }
         if (mode != "wal") {
@@ -158,7 +157,7 @@ Result Engine::run(const Statement& statement) {
     Prepared& ready = prepared(statement.sql, spare);
     const ResetOnExit reset(ready.handle.get());
     bind(statement.sql, ready, statement.values);
-    Result result;
+    Result result{nullptr, {}, 0, 0};  // step_all sets the columns
     if (ready.read_only) {
         step_all(statement.sql, ready, result);
         return result;

@@ -296,8 +296,10 @@ TEST_F(EngineErrors, of_a_full_file) {
 }
 
 TEST_F(EngineErrors, of_a_corrupt_file) {
+    engine->control(Control::begin);
     for (int i = 100; i < 2'000; ++i)
         run("insert into child(id, email) values ($1, $2)", {i, std::to_string(i)});
+    engine->control(Control::commit);
     engine->checkpoint();
     engine.reset();
     {

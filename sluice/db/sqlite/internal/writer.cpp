@@ -13,7 +13,7 @@
 namespace sluice::db::sqlite {
 namespace {
 
-/// A unit's next request is usually a few microseconds away; see docs/sqlite.md, "Spinning".
+/// A unit's next request is usually a few microseconds away; see docs/sqlite.md, "Group commit".
 constexpr std::chrono::microseconds kSpin{30};
 
 GroupLimits group_limits(const Settings& settings) {
@@ -124,29 +124,25 @@ void Writer::close(std::function<void()> closed) {
 }
 
 void Writer::loop() {
+    now_ = std::chrono::steady_clock::now();
     for (;;) {
         take_items();
-        const SteadyTime now = std::chrono::steady_clock::now();
-        const Action action = fsm_.next(now);
+        const Action action = fsm_.next(now_);
         if (action.kind == ActionKind::answer) {
             give_answer(action);
             continue;
         }
         flush_answers();
-        switch (action.kind) {
-            case ActionKind::stop:
-                return finish();
-            case ActionKind::sleep:
-                inbox_.wait(action.until, std::chrono::nanoseconds(0));
-                break;
-            case ActionKind::attend:
-            case ActionKind::linger:
-                inbox_.wait(action.until, kSpin);
-                break;
-            default:
-                const Outcome outcome = perform(action);
-                fsm_.on(outcome, std::chrono::steady_clock::now());
+        if (action.kind == ActionKind::stop) return finish();
+        const bool idle = action.kind == ActionKind::sleep;
+        if (idle || action.kind == ActionKind::attend || action.kind == ActionKind::linger) {
+            inbox_.wait(action.until, idle ? std::chrono::microseconds(0) : kSpin);
+            now_ = std::chrono::steady_clock::now();
+            continue;
         }
+        const Outcome outcome = perform(action);
+        now_ = std::chrono::steady_clock::now();
+        fsm_.on(outcome, now_);
     }
 }
 

@@ -9,8 +9,9 @@
 #include <optional>
 #include <string>
 #include <thread>
-#include <unordered_map>
 #include <vector>
+
+#include <boost/unordered/unordered_flat_map.hpp>
 
 #include "sluice/core/log.hpp"
 #include "sluice/db/sqlite/database.hpp"
@@ -99,9 +100,10 @@ private:
     bool ended_ = false;
 
     // The writer's thread only.
+    SteadyTime now_{};  // read once per step
     GroupFsm fsm_;
     std::shared_ptr<GroupHook> hook_;
-    std::unordered_map<UnitId, UnitSessionPtr> sessions_;
+    boost::unordered_flat_map<UnitId, UnitSessionPtr> sessions_;
     std::vector<Item> taken_;
     std::vector<UnitSessionPtr> answered_;
     std::exception_ptr group_error_;  // why the latest group failed

@@ -122,7 +122,8 @@ Outcome Writer::release_unit(UnitId unit) {
         engine_->control(Control::release);
         return false;
     });
-    if (outcome.step == Step::ok) instruments_.unit_hold.observe(seconds_since(session.began_at));
+    if (outcome.step == Step::ok)
+        instruments_.unit_hold.observe(std::chrono::duration<double>(now_ - session.began_at).count());
     if (outcome.step == Step::gone) group_error_ = session.answer.error;
     return outcome;
 }
@@ -218,7 +219,7 @@ std::exception_ptr Writer::error_for(Verdict verdict) const {
 }
 
 void Writer::leave_queue(UnitSession& session) {
-    session.began_at = std::chrono::steady_clock::now();
+    session.began_at = now_;
     waiting_.fetch_sub(1, std::memory_order_relaxed);
 }
 
