@@ -1,4 +1,5 @@
 // expect: 'Event' has an alternative that none of the queues carries
+// lint: allow internal: the samples are the projection tests' own
 #include "sluice/projection/internal/sample_projections.hpp"
 #include "sluice/projection/runtime.hpp"
 

@@ -12,7 +12,7 @@
 namespace sluice::outbox {
 namespace {
 
-constexpr std::int64_t kParkedAtOnce = 32;
+constexpr std::int64_t kParkedLeasesAtOnce = 32;
 
 /// How a handler's run ended.
 struct Ending {
@@ -27,13 +27,13 @@ public:
         : deps_(deps), subscription_(subscription), flusher_(flusher), done_ahead_(subscription.lanes.size()) {}
 
     db::Task<std::uint64_t> run(std::size_t lane, LaneStep step) override {
-        if (step.kind == LaneStep::Kind::parked) return run_parked(lane, std::move(step.group));
-        return run_batch(lane, step.count);
+        if (step.kind == LaneStep::Kind::parked) return run_parked_lease(lane, std::move(step.group));
+        return run_leased_batch(lane, step.count);
     }
 
 private:
-    db::Task<std::uint64_t> run_batch(std::size_t lane, std::uint32_t count);
-    db::Task<std::uint64_t> run_parked(std::size_t lane, std::string group);
+    db::Task<std::uint64_t> run_leased_batch(std::size_t lane, std::uint32_t count);
+    db::Task<std::uint64_t> run_parked_lease(std::size_t lane, std::string group);
     db::Task<std::exception_ptr> read_parked(UnitRun& run, const std::string& group);
     db::Task<std::uint64_t> settle_parked(UnitRun& run, const LeaseRun& lease, const Ending& ending,
                                           const std::string& group);
@@ -48,7 +48,7 @@ private:
                         const Ending& ending);
     void pass_prefix(UnitRun& run);
     db::Task<bool> acknowledge(UnitRun& run);
-    db::Task<void> settle_failure(std::size_t lane, std::exception_ptr error);
+    db::Task<void> settle_lease_failure(std::size_t lane, std::exception_ptr error);
     [[nodiscard]] std::optional<Complaint> complaint_of_unsettled(const LeaseRun& lease, const Ending& ending,
                                                                   std::size_t lane);
     [[nodiscard]] LeaseRun make_lease(const UnitRun& run, const std::vector<std::size_t>& handed) const;
@@ -89,7 +89,7 @@ LeaseRun LeasedProcessor::make_lease(const UnitRun& run, const std::vector<std::
     return {deps_.shard, std::move(messages), budget()};
 }
 
-db::Task<std::uint64_t> LeasedProcessor::run_batch(std::size_t lane, std::uint32_t count) {
+db::Task<std::uint64_t> LeasedProcessor::run_leased_batch(std::size_t lane, std::uint32_t count) {
     UnitRun run = prepare_run(subscription_, lane, count);
     const std::vector<std::size_t> handed = choose(run);
     const std::int64_t up_to = run.items.back().waiting.number;
@@ -103,7 +103,7 @@ db::Task<std::uint64_t> LeasedProcessor::run_batch(std::size_t lane, std::uint32
             error = std::current_exception();
         }
         if (error) {
-            co_await settle_failure(lane, error);
+            co_await settle_lease_failure(lane, error);
             co_return 0;
         }
         ending = co_await call_handler(lease, run, up_to);
@@ -252,7 +252,7 @@ db::Task<bool> LeasedProcessor::acknowledge(UnitRun& run) {
         error = std::current_exception();
     }
     if (error) {
-        co_await settle_failure(run.lane, error);
+        co_await settle_lease_failure(run.lane, error);
         co_return false;
     }
     std::set<std::int64_t>& ahead = done_ahead_[run.lane];
@@ -262,7 +262,7 @@ db::Task<bool> LeasedProcessor::acknowledge(UnitRun& run) {
     co_return true;
 }
 
-db::Task<void> LeasedProcessor::settle_failure(std::size_t lane, std::exception_ptr error) {
+db::Task<void> LeasedProcessor::settle_lease_failure(std::size_t lane, std::exception_ptr error) {
     const Fault fault = fault_of_error(error);
     if (fault == Fault::cancelled) std::rethrow_exception(error);
     deps_.log.warn("{}: {}", subscription_.lane_name(lane), core::describe(error));
@@ -270,15 +270,15 @@ db::Task<void> LeasedProcessor::settle_failure(std::size_t lane, std::exception_
     subscription_.lanes[lane].disturbed(deps_.now(), deps_.random.unit());
 }
 
-db::Task<std::uint64_t> LeasedProcessor::run_parked(std::size_t lane, std::string group) {
+db::Task<std::uint64_t> LeasedProcessor::run_parked_lease(std::size_t lane, std::string group) {
     UnitRun run = prepare_run(subscription_, lane, 0);
     run.apart = true;
     const std::exception_ptr error = co_await read_parked(run, group);
     if (error) {
-        co_await settle_failure(lane, error);
+        co_await settle_lease_failure(lane, error);
         co_return 0;
     }
-    if (!run.still_apart && static_cast<std::int64_t>(run.items.size()) == kParkedAtOnce)
+    if (!run.still_apart && static_cast<std::int64_t>(run.items.size()) == kParkedLeasesAtOnce)
         run.still_apart = ParkedKey{{0, deps_.now(), deps_.now()}, false};
     std::vector<std::size_t> handed(run.items.size());
     for (std::size_t i = 0; i < handed.size(); ++i)
@@ -296,7 +296,7 @@ db::Task<std::exception_ptr> LeasedProcessor::read_parked(UnitRun& run, const st
     try {
         std::unique_ptr<db::Connection> connection = co_await deps_.source->acquire(db::AccessIntent::read);
         std::vector<db::Statement> select;
-        select.push_back(select_parked(run.cursor, group, kParkedAtOnce));
+        select.push_back(select_parked(run.cursor, group, kParkedLeasesAtOnce));
         const std::vector<db::Result> results = co_await connection->run(std::move(select));
         for (const db::Row& row : results[0])
             run.items.push_back(parked_item(deps_, row, group));
@@ -333,7 +333,7 @@ db::Task<std::uint64_t> LeasedProcessor::settle_parked(UnitRun& run, const Lease
         error = std::current_exception();
     }
     if (error) {
-        co_await settle_failure(run.lane, error);
+        co_await settle_lease_failure(run.lane, error);
         co_return 0;
     }
     learn_apart(subscription_, run, group);

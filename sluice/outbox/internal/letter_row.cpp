@@ -13,7 +13,7 @@ std::int64_t number_or_zero(const db::Row& row, std::string_view column) {
     return row.get<std::optional<std::int64_t>>(column).value_or(0);
 }
 
-db::Timestamp time_of(std::int64_t micros) {
+db::Timestamp letter_time_of(std::int64_t micros) {
     return db::Timestamp(std::chrono::microseconds(micros));
 }
 
@@ -40,9 +40,9 @@ DeadLetter read_letter(const DeliveryDeps& deps, const db::Row& row) {
     letter.subscription = row.get<std::optional<std::string>>("subscription").value_or("");
     letter.state = letter_state(row.get<std::string>("state"));
     letter.reason = row.get<std::string>("reason");
-    letter.failed_at = time_of(row.get<std::int64_t>("failed_at"));
+    letter.failed_at = letter_time_of(row.get<std::int64_t>("failed_at"));
     if (const auto completed = row.get<std::optional<std::int64_t>>("completed_at"))
-        letter.completed_at = time_of(*completed);
+        letter.completed_at = letter_time_of(*completed);
     return letter;
 }
 
