@@ -263,6 +263,7 @@ struct Kind {
     std::vector<Measured> rounds;
 };
 
+// lint: allow unnamed-duplicate: every benchmark is a program of its own
 double median(std::vector<double> values) {
     std::ranges::sort(values);
     return values[values.size() / 2];
@@ -273,6 +274,7 @@ double median_ratio(const Kind& kind, const Kind& against) {
     for (std::size_t i = 0; i < kind.rounds.size(); ++i) {
         ratios.push_back(kind.rounds[i].per_second / against.rounds[i].per_second);
     }
+    // lint: allow unnamed-duplicate: every benchmark is a program of its own
     return median(ratios);
 }
 
@@ -280,9 +282,11 @@ double median_of(const Kind& kind, double Measured::* member) {
     std::vector<double> values;
     for (const Measured& round : kind.rounds)
         values.push_back(round.*member);
+    // lint: allow unnamed-duplicate: every benchmark is a program of its own
     return median(values);
 }
 
+// lint: allow unnamed-duplicate: every benchmark is a program of its own
 void print(const Options& options, std::string_view name, double value, std::string_view unit,
            std::string_view against) {
     if (options.json) {
