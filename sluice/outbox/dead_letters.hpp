@@ -61,6 +61,25 @@ enum class ReplayPlace : std::uint8_t {
     in_order,  ///< before every later message of its key that still waits; the key is set aside until it is done
 };
 
+/// A key that is set aside in one subscription, by the first message that waits.
+struct ParkedMessages {
+    std::string subscription;
+    core::LaneId lane;  ///< of the cursor: 0 when merged
+    std::string queue;
+    std::string key;  ///< empty: a single message without a key
+    core::Sequence first;
+    std::uint64_t messages = 0;  ///< that wait, the first included
+    int attempts = 0;            ///< of the first
+    std::string reason;
+    bool held = false;  ///< until `release`; else it is tried again by itself
+    db::Timestamp since;
+};
+
+enum class Release : std::uint8_t {
+    retry,  ///< at once, with all tries before it
+    bury,   ///< the first message becomes a dead letter, the others go on
+};
+
 /// One line of history.
 struct LetterAudit {
     std::int64_t letter = 0;
@@ -95,7 +114,7 @@ public:
     /// none.
     virtual db::Task<LetterReport> resolve(std::string claim, DeadLetterFilter filter = {},
                                            LetterOptions options = {}) = 0;
-    /// reprocessing → pending with one more failure; else as `resolve`. A replay under way goes on.
+    /// reprocessing → pending with one more failure; else as `resolve`.
     virtual db::Task<LetterReport> reject(std::string claim, std::string reason, DeadLetterFilter filter = {},
                                           LetterOptions options = {}) = 0;
     /// pending → discarded.
@@ -103,6 +122,14 @@ public:
     /// Deletes letters that were resolved or discarded at least `older_than` ago, with their history.
     virtual db::Task<LetterReport> cleanup(DeadLetterFilter filter, std::chrono::seconds older_than,
                                            LetterOptions options = {}) = 0;
+
+    /// Keys that are set aside, by subscription and lane, oldest first, at most `limit`.
+    virtual db::Task<std::vector<ParkedMessages>> parked(std::optional<std::string> subscription,
+                                                         std::uint32_t limit = 100) = 0;
+    /// Releases a key that is set aside, held or not; `key` empty: every single message without one. Answers the keys
+    /// released.
+    virtual db::Task<std::uint64_t> release(std::string subscription, std::string queue, std::string key,
+                                            Release how = Release::retry, std::string actor = {}) = 0;
 
     /// The history of one letter, oldest first.
     virtual db::Task<std::vector<LetterAudit>> audit(std::int64_t letter) = 0;

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "sluice/outbox/error.hpp"
-#include "sluice/outbox/internal/testbed.hpp"
+#include "sluice/outbox/internal/test_bed.hpp"
 
 namespace sluice::outbox {
 namespace {

@@ -319,6 +319,15 @@ TEST_F(Rebuilding, half_built_generation_of_a_crash_is_removed_at_the_next_start
     expect_sound();
 }
 
+TEST_F(Rebuilding, verify_within_little_memory_takes_several_passes_and_sees_the_same) {
+    begin({.rebuild_bytes = 6'000, .log_chunk = 50});
+    fill(1'500);
+    world.deliver();
+    const VerifyReport report = verify();
+    EXPECT_TRUE(report.equal()) << ::testing::PrintToString(report.examples);
+    EXPECT_EQ(report.keys, static_cast<std::uint64_t>(world.number("select count(*) from sluice_projection_state")));
+}
+
 TEST_F(Rebuilding, verify_names_missing_and_unexpected_keys) {
     begin();
     fill(300);

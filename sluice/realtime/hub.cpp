@@ -408,6 +408,13 @@ runtime::Task<void> Hub::drain(std::chrono::milliseconds window) {
         co_await state_->sum([](HubShard&) { return std::size_t{0}; });
 }
 
+runtime::Task<void> Hub::tick() {
+    co_await state_->sum([](HubShard& shard) {
+        shard.on_tick();
+        return std::size_t{0};
+    });
+}
+
 runtime::Task<AccountingTotals> Hub::accounting() {
     struct Sums {
         std::mutex mutex;

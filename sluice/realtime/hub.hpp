@@ -158,6 +158,7 @@ public:
     void publish(ChannelAddress channel, std::string epoch, std::vector<Frame> frames);
     void publish_batch(std::shared_ptr<const ChannelBatch> batch);
     void reset(ChannelAddress channel, Snapshot snapshot);
+    /// After everything that was published of the epoch before it: it renames where members stand.
     void position(ChannelAddress channel, std::string epoch, core::Version version);
 
     // End
@@ -168,6 +169,9 @@ public:
 
     /// Sums over all shards.
     runtime::Task<AccountingTotals> accounting();
+    /// Brings every shard's timers up to its clock at once instead of within a tick: for tests with a clock of their
+    /// own.
+    runtime::Task<void> tick();
 
 private:
     struct State;

@@ -10,10 +10,12 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <sys/uio.h>
 
 #include "sluice/realtime/transport.hpp"
+#include "sluice/testing/ws_client.hpp"
 
 namespace sluice::testing {
 
@@ -40,6 +42,26 @@ struct MemoryPeer {
     void send(std::string_view bytes) {
         to_read.append(bytes);
         wake_reader();
+    }
+    /// Takes the next whole frame from `received`.
+    std::optional<WsFrame> take_frame() {
+        std::size_t used = 0;
+        auto frame = parse_server_frame(received, used);
+        received.erase(0, used);
+        return frame;
+    }
+    /// Takes all of them and answers their payloads; a close frame reads `close <code>`, ping and pong likewise.
+    std::vector<std::string> take_messages() {
+        std::vector<std::string> messages;
+        while (auto frame = take_frame()) {
+            if (frame->opcode == 8)
+                messages.push_back("close " + std::to_string(frame->close_code()));
+            else if (frame->opcode >= 9)
+                messages.push_back((frame->opcode == 9 ? "ping " : "pong ") + frame->payload);
+            else
+                messages.push_back(std::move(frame->payload));
+        }
+        return messages;
     }
     void end() {
         ended = true;

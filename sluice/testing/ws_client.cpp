@@ -181,8 +181,7 @@ bool WsClient::fill(Clock::time_point until) {
     return true;
 }
 
-std::optional<WsFrame> WsClient::take_frame() {
-    const std::string_view have = std::string_view(buffer_).substr(taken_);
+std::optional<WsFrame> parse_server_frame(std::string_view have, std::size_t& used) {
     if (have.size() < 2) return std::nullopt;
     const auto first = static_cast<unsigned char>(have[0]);
     const auto second = static_cast<unsigned char>(have[1]);
@@ -201,8 +200,14 @@ std::optional<WsFrame> WsClient::take_frame() {
     if (opcode >= 8 && (length > kLargestControl || (first & 0x80) == 0))
         throw WsError("a control frame that is long or fragmented");
     if (have.size() - header < length) return std::nullopt;
-    WsFrame frame{opcode, (first & 0x80) != 0, std::string(have.substr(header, static_cast<std::size_t>(length)))};
-    taken_ += header + static_cast<std::size_t>(length);
+    used = header + static_cast<std::size_t>(length);
+    return WsFrame{opcode, (first & 0x80) != 0, std::string(have.substr(header, static_cast<std::size_t>(length)))};
+}
+
+std::optional<WsFrame> WsClient::take_frame() {
+    std::size_t used = 0;
+    auto frame = parse_server_frame(std::string_view(buffer_).substr(taken_), used);
+    taken_ += used;
     if (taken_ == buffer_.size() || taken_ > 65'536) {
         buffer_.erase(0, taken_);
         taken_ = 0;

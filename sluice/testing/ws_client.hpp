@@ -43,6 +43,10 @@ struct WsFrame {
     [[nodiscard]] std::string close_reason() const { return payload.size() > 2 ? payload.substr(2) : std::string(); }
 };
 
+/// The frame at the front of what a server sent, and its size in `used`; nothing if it is not complete. A frame that
+/// breaks RFC 6455 (masked, reserved bits, a length not in its shortest form, a long control frame) throws.
+[[nodiscard]] std::optional<WsFrame> parse_server_frame(std::string_view bytes, std::size_t& used);
+
 /// Not thread-safe. Destruction closes the socket without a close frame.
 class WsClient {
 public:

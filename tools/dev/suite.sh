@@ -86,7 +86,7 @@ part_consumer() {
     checked "consumer: install" consumer-install.log cmake --install build/release --prefix "$prefix" || return 1
     checked "consumer: headers include only installed ones" consumer-headers.log installed_includes_exist "$prefix/include" || return 1
     checked "consumer: three lines of CMake" consumer-build.log build_consumer "$prefix" || return 1
-    checked "consumer: runs" consumer-run.log timeout 60 build/consumer/consumer
+    checked "consumer: runs" consumer-run.log timeout 60 tests/consumer/try.sh build/consumer/consumer
 }
 
 installed_includes_exist() {

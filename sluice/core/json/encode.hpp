@@ -95,6 +95,7 @@ void write(Writer& writer, const T& value) {
 template <class T>
 [[nodiscard]] std::string encode(const T& value) {
     std::string out;
+    out.reserve(128);  // most events fit, and four allocations are saved
     Writer writer(out);
     json::write(writer, value);
     return out;

@@ -26,9 +26,13 @@ std::size_t sequence_length(std::string_view text, std::size_t at) {
     return 0;
 }
 
-bool is_plain(unsigned char byte) {
-    return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
-}
+// Bytes that stand for themselves in a string: ASCII but for controls, the quote and the backslash.
+constexpr std::array<bool, 256> kPlain = [] {
+    std::array<bool, 256> plain{};
+    for (std::size_t byte = 0x20; byte < 0x80; ++byte)
+        plain[byte] = byte != '"' && byte != '\\';
+    return plain;
+}();
 
 void append_escaped(std::string& out, unsigned char byte) {
     switch (byte) {
@@ -141,7 +145,7 @@ void Writer::quote(std::string_view text) {
     std::size_t at = 0;
     while (at < text.size()) {
         std::size_t plain_end = at;
-        while (plain_end < text.size() && is_plain(byte_at(text, plain_end)))
+        while (plain_end < text.size() && kPlain[byte_at(text, plain_end)])
             ++plain_end;
         out_.append(text, at, plain_end - at);
         at = plain_end;

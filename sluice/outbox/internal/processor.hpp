@@ -17,6 +17,8 @@
 
 namespace sluice::outbox {
 
+class AckFlusher;
+
 /// What every processor needs; owned by the outbox.
 struct DeliveryDeps {
     std::shared_ptr<db::DataSource> source;
@@ -37,8 +39,6 @@ public:
     /// Performs a `batch` or `parked` step and tells the lane what came of it. Answers the messages done with. Throws
     /// only when cancelled: every other failure is the lane's to wait out.
     virtual db::Task<std::uint64_t> run(std::size_t lane, LaneStep step) = 0;
-    /// All workers have ended: gives back what was claimed.
-    virtual db::Task<void> finish() = 0;
 };
 
 /// Whose fault an exception is that left a unit of work.
@@ -68,7 +68,11 @@ public:
 
 [[nodiscard]] std::unique_ptr<Processor> make_transactional_processor(DeliveryDeps& deps, Subscription& subscription);
 [[nodiscard]] std::unique_ptr<Processor> make_leased_processor(DeliveryDeps& deps, Subscription& subscription,
-                                                               std::chrono::milliseconds ack_interval);
+                                                               AckFlusher& flusher);
+
+/// Moves the cursor of a lane in which nothing waits to what it has looked at (a merged one passes other queues'
+/// messages).
+db::Task<void> catch_up(DeliveryDeps& deps, Subscription& subscription, std::size_t lane);
 
 /// Reads the cursor, the attempts and the parked keys of one lane again, after something happened to them that this
 /// process cannot know. A cursor of another epoch makes the subscription lost, which is logged.

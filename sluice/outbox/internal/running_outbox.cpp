@@ -31,6 +31,10 @@ RunningOutbox::RunningOutbox(std::shared_ptr<db::DataSource> source, runtime::Sh
       plan_(std::move(plan)),
       worker_plan_(std::move(workers)),
       deps_{source, shard, log_, core::Random(core::random_seed()), {}},
+      letters_(deps_, [this](const std::string& name, std::size_t lane,
+                             const std::string& group) { try_parked(name, lane, group); }),
+      flusher_(source, shard),
+      housekeeping_(deps_, subscriptions_, ledger_, queues_),
       workers_(shard, log_) {
     sequencing_ = make_sequencing({source, shard, log_, metrics, plan_.settings,
                                    [this](std::vector<Numbered> ticks) { accept(std::move(ticks)); }});
@@ -73,11 +77,12 @@ db::Task<void> RunningOutbox::enter_database() {
     co_await deps_.source->transaction({}, claim);
     for (auto& subscription : subscriptions_) {
         subscription->first_slot = scheduler_.add(subscription->feed.lanes());
-        subscription->metrics = metrics_of(*subscription);
+        subscription->metrics = make_metrics(metrics_, std::string(deps_.source->name()), subscription->plan.name);
         const std::size_t index = processors_.size();
         for (std::size_t lane = 0; lane < subscription->feed.lanes(); ++lane)
             slots_.push_back({index, lane});
-        processors_.push_back(make_transactional_processor(deps_, *subscription));
+        processors_.push_back(subscription->plan.on_lease ? make_leased_processor(deps_, *subscription, flusher_)
+                                                          : make_transactional_processor(deps_, *subscription));
     }
     loaded_ = true;
     for (const Numbered& numbered : std::exchange(early_, {}))
@@ -121,11 +126,29 @@ void RunningOutbox::start_workers() {
     backlog.push_back(std::make_shared<runtime::WorkerTroubleLog>(log_));
     backlog_worker_ =
         &workers_.add("backlog", [this] { return read_backlog(); }, reader_settings(worker_plan_), std::move(backlog));
-    runtime::Worker::Listeners polling;
-    polling.push_back(std::make_shared<runtime::WorkerTroubleLog>(log_));
-    workers_.add("sequencer", [this] { return poll(); }, worker_plan_.sequencer, std::move(polling));
+    if (has_leases()) {
+        runtime::WorkerSettings pace = reader_settings(worker_plan_);
+        pace.active_interval = pace.min_interval = plan_.settings.ack_interval;
+        runtime::Worker::Listeners acks = listen("acks");
+        acks.push_back(std::make_shared<runtime::WorkerTroubleLog>(log_));
+        flusher_.set_worker(&workers_.add("acks", [this] { return flusher_.flush(); }, pace, std::move(acks)));
+    }
+    runtime::Worker::Listeners retention = listen("retention");
+    retention.push_back(std::make_shared<runtime::WorkerTroubleLog>(log_));
+    workers_.add("retention", [this] { return retain(); }, worker_plan_.retention, std::move(retention));
+    const auto watch = [&] {
+        runtime::Worker::Listeners listeners;
+        listeners.push_back(std::make_shared<runtime::WorkerTroubleLog>(log_));
+        return listeners;
+    };
+    workers_.add("reconciler", [this] { return housekeeping_.reconcile(); }, worker_plan_.reconciler, watch());
+    workers_.add("sequencer", [this] { return poll(); }, worker_plan_.sequencer, watch());
     mark_all();
     workers_.start();
+}
+
+bool RunningOutbox::has_leases() const noexcept {
+    return std::ranges::any_of(subscriptions_, [](const auto& one) { return one->plan.on_lease != nullptr; });
 }
 
 void RunningOutbox::accept(std::vector<Numbered> ticks) {
@@ -189,12 +212,36 @@ db::Task<runtime::Directive> RunningOutbox::process() {
             const std::uint64_t done = co_await run_step(slot, *index, std::move(step));
             co_return runtime::Directive::proceed(done);
         }
+        if (step.kind == LaneStep::Kind::idle && is_behind(subscription, slot.lane)) {
+            co_await catch_up(deps_, subscription, slot.lane);
+            scheduler_.release(*index);
+            co_return runtime::Directive::proceed();
+        }
         scheduler_.release(*index);
         if (step.kind == LaneStep::Kind::wait) scheduler_.mark_at(*index, step.until);
     }
     const std::optional<core::SteadyTime> due = scheduler_.next_due();
     if (!due) co_return runtime::Directive::idle();
     co_return runtime::Directive::sleep(std::max(*due - deps_.now(), core::SteadyTime::duration(0)));
+}
+
+/// Nothing waits, but the stored cursor lies far behind what was looked at, or retention wants it moved.
+bool RunningOutbox::is_behind(const Subscription& subscription, std::size_t lane) {
+    constexpr std::int64_t kFar = 1'000;
+    if (subscription.lost) return false;
+    const LaneBuffer& buffer = subscription.feed.lane(lane);
+    const std::int64_t behind = buffer.taken() - buffer.acknowledged();
+    return buffer.size() == 0 && behind > 0 && (subscription.catch_up || behind >= kFar);
+}
+
+db::Task<runtime::Directive> RunningOutbox::retain() {
+    const runtime::Directive directive = co_await housekeeping_.retain(worker_plan_.retention.batch);
+    for (const auto& subscription : subscriptions_) {
+        if (subscription->plan.order != Order::merged) continue;
+        scheduler_.mark(subscription->first_slot);
+        wake_processors();
+    }
+    co_return directive;
 }
 
 db::Task<std::uint64_t> RunningOutbox::run_step(LaneSlot slot, std::size_t index, LaneStep step) {
@@ -238,7 +285,7 @@ db::Task<runtime::Directive> RunningOutbox::read_backlog() {
 
 db::Task<runtime::Directive> RunningOutbox::poll() {
     sequencing_->poll();
-    update_gauges();
+    housekeeping_.update_gauges();
     co_return runtime::Directive::idle(std::exchange(ticks_seen_, 0));
 }
 
@@ -308,60 +355,22 @@ std::vector<CursorStatus> RunningOutbox::status() const {
     return all;
 }
 
-SubscriptionMetrics RunningOutbox::metrics_of(const Subscription& subscription) {
-    const core::Labels labels{{"source", std::string(deps_.source->name())}, {"subscription", subscription.plan.name}};
-    SubscriptionMetrics made;
-    made.delivered = metrics_.counter("sluice_outbox_delivered_total", "Messages that a handler is done with", labels);
-    made.retried = metrics_.counter("sluice_outbox_retried_total", "Failed tries that will be repeated", labels);
-    made.dead_lettered = metrics_.counter("sluice_outbox_dead_lettered_total", "Messages given up", labels);
-    made.parked = metrics_.counter("sluice_outbox_parked_total", "Keys set aside", labels);
-    made.cursor_losses =
-        metrics_.counter("sluice_outbox_lease_losses_total", "Cursors found in another owner's hands", labels);
-    made.batch_messages = metrics_.histogram("sluice_outbox_batch_messages", "Messages per committed batch", labels,
-                                             {1, 3, 10, 30, 100, 300, 1'000, 3'000, 10'000});
-    made.commit_to_delivered = metrics_.histogram("sluice_outbox_commit_to_delivered_seconds",
-                                                  "From writing a message to the commit of its handling", labels);
-    made.handler = metrics_.histogram("sluice_outbox_handler_seconds", "Time in handlers", labels);
-    made.backlog = metrics_.gauge("sluice_outbox_backlog_messages", "Messages numbered and not yet passed", labels);
-    made.oldest_age =
-        metrics_.gauge("sluice_outbox_oldest_age_seconds", "Age of the oldest message that waits in memory", labels);
-    made.parked_keys = metrics_.gauge("sluice_outbox_parked_keys", "Keys that are set aside", labels);
-    return made;
-}
-
-void RunningOutbox::update_gauges() {
-    const core::SystemTime now = shard_.clock().system_now();
-    for (const auto& subscription : subscriptions_) {
-        double backlog = 0;
-        double oldest = 0;
-        std::size_t parked = 0;
-        for (std::size_t i = 0; i < subscription->feed.lanes(); ++i) {
-            const LaneBuffer& lane = subscription->feed.lane(i);
-            if (lane.size() > 0 || lane.lagging()) backlog += static_cast<double>(lane.head() - lane.acknowledged());
-            if (lane.size() > 0)
-                oldest = std::max(oldest,
-                                  std::chrono::duration<double>(now - lane.at(0).logged.message->created_at).count());
-            parked += subscription->lanes[i].parked().size();
-        }
-        subscription->metrics.backlog.set(backlog);
-        subscription->metrics.oldest_age.set(oldest);
-        subscription->metrics.parked_keys.set(static_cast<double>(parked));
-    }
-}
-
 db::Task<void> RunningOutbox::stop(std::chrono::milliseconds deadline) {
     if (std::exchange(stopped_, true)) co_return;
     if (workers_started_) co_await workers_.stop(deadline);
-    for (auto& processor : processors_)
-        co_await processor->finish();
     if (sequencing_started_) co_await sequencing_->stop();
     for (runtime::Wake* const waiter : waiters_)
         waiter->notify();
 }
 
-DeadLetters& RunningOutbox::dead_letters() noexcept {
-    SLUICE_ASSERT(false, "later");
-    __builtin_unreachable();
+void RunningOutbox::try_parked(const std::string& name, std::size_t lane, const std::string& group) {
+    for (const auto& subscription : subscriptions_) {
+        if (subscription->plan.name != name || lane >= subscription->lanes.size()) continue;
+        const core::SteadyTime now = deps_.now();
+        subscription->lanes[lane].parked().put(group, ParkedKey{{0, now, now}, false});
+        scheduler_.mark(subscription->first_slot + lane);
+        wake_processors();
+    }
 }
 
 }  // namespace sluice::outbox

@@ -7,12 +7,15 @@
 #include <string>
 #include <vector>
 
+#include "sluice/outbox/internal/ack_flusher.hpp"
 #include "sluice/outbox/internal/claim.hpp"
+#include "sluice/outbox/internal/housekeeping.hpp"
 #include "sluice/outbox/internal/lane_scheduler.hpp"
 #include "sluice/outbox/internal/log_reader.hpp"
 #include "sluice/outbox/internal/outbox_plan.hpp"
 #include "sluice/outbox/internal/processor.hpp"
 #include "sluice/outbox/internal/sequencing.hpp"
+#include "sluice/outbox/internal/sql_dead_letters.hpp"
 #include "sluice/outbox/outbox.hpp"
 #include "sluice/runtime/worker_group.hpp"
 
@@ -27,7 +30,7 @@ public:
     /// Once. If it throws, nothing runs.
     db::Task<void> start();
 
-    [[nodiscard]] DeadLetters& dead_letters() noexcept override;
+    [[nodiscard]] DeadLetters& dead_letters() noexcept override { return letters_; }
     [[nodiscard]] std::vector<CursorStatus> status() const override;
     db::Task<bool> drained(std::chrono::milliseconds limit) override;
     db::Task<std::vector<Message>> read_log(core::Position after, core::Position up_to, std::uint32_t limit) override;
@@ -45,20 +48,22 @@ private:
     db::Task<void> enter_database();
     db::Task<void> claim_all(db::UnitOfWork& unit);
     void start_workers();
+    [[nodiscard]] bool has_leases() const noexcept;
     void accept(std::vector<Numbered> ticks);
     void take(const Numbered& numbered);
     void offer(Subscription& subscription, const LogSlice& slice);
     void mark_all();
+    void try_parked(const std::string& name, std::size_t lane, const std::string& group);
     void wake_processors();
     void tell_waiters();
     [[nodiscard]] bool passed_all() const noexcept;
-    [[nodiscard]] SubscriptionMetrics metrics_of(const Subscription& subscription);
-    void update_gauges();
+    [[nodiscard]] static bool is_behind(const Subscription& subscription, std::size_t lane);
 
     db::Task<runtime::Directive> process();
     db::Task<std::uint64_t> run_step(LaneSlot slot, std::size_t index, LaneStep step);
     db::Task<runtime::Directive> read_backlog();
     db::Task<runtime::Directive> poll();
+    db::Task<runtime::Directive> retain();
 
     runtime::Shard& shard_;
     core::Logger log_;
@@ -78,6 +83,9 @@ private:
     bool loaded_ = false;
     std::uint64_t ticks_seen_ = 0;  // since the last poll
 
+    SqlDeadLetters letters_;
+    AckFlusher flusher_;
+    Housekeeping housekeeping_;
     runtime::WorkerGroup workers_;
     std::vector<runtime::Worker*> processor_workers_;
     runtime::Worker* backlog_worker_ = nullptr;

@@ -158,6 +158,28 @@ void learn_apart(Subscription& subscription, const UnitRun& run, const std::stri
     machine.parked_done();
 }
 
+db::Task<void> catch_up(DeliveryDeps& deps, Subscription& subscription, std::size_t lane) {
+    const LaneBuffer& buffer = subscription.feed.lane(lane);
+    const std::int64_t to = buffer.taken();
+    Write write{advance_cursor(subscription.cursor(lane), buffer.acknowledged(), to, buffer.front_tick()), true};
+    const auto body = [&write](db::UnitOfWork& unit) { return perform_writes(unit, {write}); };
+    std::exception_ptr error;
+    try {
+        co_await deps.source->transaction({}, body);
+    } catch (...) {
+        error = std::current_exception();
+    }
+    if (!error) {
+        subscription.feed.acknowledge_idle(lane, to);
+        subscription.catch_up = false;
+        co_return;
+    }
+    if (fault_of_error(error) == Fault::cancelled) std::rethrow_exception(error);
+    deps.log.warn("{}: {}", subscription.lane_name(lane), core::describe(error));
+    co_await look_again(deps, subscription, lane);
+    subscription.lanes[lane].disturbed(deps.now(), deps.random.unit());
+}
+
 db::Task<void> look_again(DeliveryDeps& deps, Subscription& subscription, std::size_t lane) {
     std::exception_ptr error;
     try {

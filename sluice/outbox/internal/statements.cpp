@@ -39,6 +39,22 @@ db::Statement advance_cursor(const CursorRef& cursor, std::int64_t from, std::in
         to, tick, cursor.subscription, cursor.lane, from, cursor.epoch.value());
 }
 
+db::Statement acknowledge_lease(const CursorRef& cursor, std::int64_t from, std::int64_t to, std::int64_t tick) {
+    db::Statement made = advance_cursor(cursor, from, to, tick);
+    constexpr std::string_view kSet = "set ";
+    made.sql.insert(made.sql.find(kSet) + kSet.size(), "lease_until = null, lease_up_to = null, ");
+    return made;
+}
+
+db::Statement take_lease(const CursorRef& cursor, std::int64_t from, std::int64_t up_to,
+                         std::chrono::milliseconds duration, db::Dialect dialect) {
+    return db::statement(sql::expand("update sluice_cursor set lease_until = {now} + $1, lease_up_to = $2"
+                                     " where subscription = $3 and lane = $4 and seq = $5 and epoch = $6",
+                                     dialect),
+                         std::chrono::microseconds(duration).count(), up_to, cursor.subscription, cursor.lane, from,
+                         cursor.epoch.value());
+}
+
 db::Statement keep_attempts(const CursorRef& cursor, std::int64_t number, std::uint32_t attempts,
                             const std::string& reason, db::Dialect dialect) {
     return db::statement(
@@ -69,7 +85,7 @@ db::Statement park_message(const CursorRef& cursor, std::int64_t number, const s
 db::Statement select_parked(const CursorRef& cursor, const std::string& group, std::int64_t limit) {
     return db::statement(
         fmt::format(
-            "select message, {}, seq, lane_of_message, sequence, position, ledger_epoch, attempts"
+            "select message, {}, seq, lane_of_message, sequence, position, ledger_epoch, attempts, held"
             " from sluice_parked where subscription = $1 and lane = $2 and key_group = $3 order by seq limit $4",
             sql::kContent),
         cursor.subscription, cursor.lane, group, limit);

@@ -2,6 +2,7 @@
 // the rows affected. The same on every database.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -23,6 +24,13 @@ struct CursorRef {
 /// it.
 [[nodiscard]] db::Statement advance_cursor(const CursorRef& cursor, std::int64_t from, std::int64_t to,
                                            std::int64_t tick);
+
+/// As above, and ends the lease on the batch.
+[[nodiscard]] db::Statement acknowledge_lease(const CursorRef& cursor, std::int64_t from, std::int64_t to,
+                                              std::int64_t tick);
+/// A handler has the messages behind `from` up to `up_to` in its hands, for `duration` from now.
+[[nodiscard]] db::Statement take_lease(const CursorRef& cursor, std::int64_t from, std::int64_t up_to,
+                                       std::chrono::milliseconds duration, db::Dialect dialect);
 
 /// Keeps the failures of a message that stays in its lane; `forget_attempts` when it is done.
 [[nodiscard]] db::Statement keep_attempts(const CursorRef& cursor, std::int64_t number, std::uint32_t attempts,

@@ -51,6 +51,7 @@ struct Subscription {
     std::vector<LaneFsm> lanes;
     core::Epoch epoch;           ///< of its cursors, as this process claimed them
     std::size_t first_slot = 0;  ///< of its lanes in the scheduler
+    bool catch_up = false;       ///< write idle cursors that lag behind what was looked at
     bool lost = false;           ///< another owner has the cursors: nothing is delivered any more
     SubscriptionMetrics metrics;
 

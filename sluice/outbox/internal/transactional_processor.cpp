@@ -22,7 +22,6 @@ public:
         if (step.kind == LaneStep::Kind::parked) return run_parked(lane, std::move(step.group));
         return run_batch(lane, step.count, step.careful);
     }
-    db::Task<void> finish() override { co_return; }
 
 private:
     db::Task<std::uint64_t> run_batch(std::size_t lane, std::uint32_t count, bool careful);
@@ -296,6 +295,7 @@ db::Task<void> TransactionalProcessor::perform_parked(db::UnitOfWork& unit, Unit
         run.still_apart = ParkedKey{{0, deps_.now(), deps_.now()}, false};
     for (const db::Row& row : rows) {
         const Item item = parked_item(deps_, row, group);
+        if (run.stops_at_held(row, item)) break;
         const Message message = with_attempts(item);
         const std::optional<Complaint> complaint = co_await try_in_savepoint(unit, message);
         if (!complaint) {

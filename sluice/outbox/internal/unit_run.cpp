@@ -79,6 +79,12 @@ void UnitRun::wait_apart(const Item& item, ParkedKey key, const Complaint& compl
     still_apart = key;
 }
 
+bool UnitRun::stops_at_held(const db::Row& row, const Item& item) {
+    if (row.get<std::int64_t>("held") == 0) return false;
+    still_apart = ParkedKey{{item.attempts, {}, {}}, true};
+    return true;
+}
+
 std::vector<Write> UnitRun::take_writes() {
     const std::int64_t to = done > 0 && !apart ? items[done - 1].waiting.number : from;
     const std::int64_t tick = done > 0 && !apart ? items[done - 1].waiting.logged.tick : from_tick;

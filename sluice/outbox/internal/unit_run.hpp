@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "sluice/db/row.hpp"
 #include "sluice/outbox/internal/subscription.hpp"
 
 namespace sluice::outbox {
@@ -75,6 +76,9 @@ struct UnitRun {
     void join(const Item& item);
     /// One of the `apart` items goes on waiting.
     void wait_apart(const Item& item, ParkedKey key, const Complaint& complaint);
+
+    /// A person must release the message of `row` first: then the key waits for that.
+    [[nodiscard]] bool stops_at_held(const db::Row& row, const Item& item);
 
     /// The cursor's move, then all that is written with it.
     [[nodiscard]] std::vector<Write> take_writes();

@@ -107,6 +107,9 @@ db::Task<std::vector<AppliedKey>> Engine::apply_direct(db::UnitOfWork& unit, Eve
     ForgetUnlessCommitted guard(*this);
     std::vector<FoldEvent> events;
     events.push_back(intake_direct(definition(), std::move(event), core::Position()));
+    // The row decides, not the cache: the caller's unit has nobody who would run it again after a conflict.
+    KeyStates forgotten;
+    static_cast<void>(cache_.take(generation_, events, forgotten));
     KeyStates states;
     const Generation generation = co_await load(unit, events, states);
     const FoldResult result = fold_for(generation, events, states);

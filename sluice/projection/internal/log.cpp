@@ -25,8 +25,7 @@ db::Task<std::optional<std::vector<outbox::Message>>> LogCursor::next(core::Posi
 }
 
 db::Task<core::Position> log_begin(const Engine& engine, outbox::Outbox& outbox, bool accept_partial) {
-    std::unique_ptr<db::Connection> connection =
-        co_await engine.surroundings().source->acquire(db::AccessIntent::read);
+    std::unique_ptr<db::Connection> connection = co_await engine.surroundings().source->acquire(db::AccessIntent::read);
     const Generation generation = co_await engine.active(*connection);
     connection.reset();  // the log takes a reader of its own: two of one caller could wait for each other
     const core::Position oldest = co_await outbox.oldest_kept();

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -11,14 +10,13 @@
 #include <utility>
 #include <vector>
 
-#include <stdlib.h>
-
 #include "sluice/core/clock.hpp"
 #include "sluice/db/sqlite/database.hpp"
 #include "sluice/outbox/outbox.hpp"
 #include "sluice/projection/internal/projection_sql.hpp"
 #include "sluice/projection/runtime.hpp"
 #include "sluice/runtime/run_task.hpp"
+#include "sluice/testing/temp_folder.hpp"
 
 namespace sluice::projection::sample {
 
@@ -85,23 +83,6 @@ public:
         return found;
     }
     std::vector<std::shared_ptr<const DeltaBatch>> batches;
-};
-
-/// The folder that a test's files live in; removed with it.
-class TempFolder {
-public:
-    TempFolder() {
-        std::string pattern = (std::filesystem::temp_directory_path() / "sluice_projection_XXXXXX").string();
-        if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder");
-        path_ = pattern;
-    }
-    ~TempFolder() { std::filesystem::remove_all(path_); }
-    TempFolder(const TempFolder&) = delete;
-    TempFolder& operator=(const TempFolder&) = delete;
-    [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
-
-private:
-    std::filesystem::path path_;
 };
 
 /// Undoes a unit after everything in it was done.
@@ -181,7 +162,7 @@ private:
     void open() {
         db::sqlite::Settings settings;
         settings.name = "shop";
-        settings.path = (folder_.path() / "shop.sqlite3").string();
+        settings.path = folder_.file("shop.sqlite3");
         settings.synchronous = db::sqlite::Synchronous::normal;
         source_ = db::sqlite::Database::open(settings, core::Logger(), metrics_);
     }
@@ -229,7 +210,7 @@ private:
         if (fails) throw CommitFails();
     }
 
-    TempFolder folder_;
+    testing::TempFolder folder_;
     core::Metrics own_metrics_;
     core::Metrics& metrics_;
     runtime::Shard shard_{0, core::real_clock()};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -34,29 +35,22 @@ private:
     std::map<core::LaneId, std::int64_t> sequences_;
 };
 
+/// One share of the keys at a time. No reader is held while the log is read, which takes one of its own.
 class Verification {
 public:
     Verification(Engine& engine, outbox::Outbox& outbox) : engine_(engine), outbox_(outbox) {}
 
     VerifyReport report;
 
-    db::Task<void> run(db::UnitOfWork& unit) {
-        const Store& store = engine_.store();
-        const Generation generation = co_await engine_.active(unit);
-        const db::Result lanes = co_await unit.query(store.texts().lanes, store.projection(), generation.number);
-        const Reached reached(engine_.declared().rules.mode, Store::lanes(lanes), generation.base);
-        skipped_ = co_await read_skipped(engine_, unit, generation.number);
+    db::Task<void> run() {
         const core::Position began = co_await log_begin(engine_, outbox_, false);
         for (std::size_t pass = 0; pass < passes_;) {
-            const bool fits = co_await fold_pass(pass, began, reached);
-            if (!fits) {
-                passes_ *= 2;
-                pass = 0;
-                report = {};
-                continue;
-            }
-            co_await compare(unit, generation.number, pass);
+            const bool fits = co_await verify_pass(pass, began);
             ++pass;
+            if (fits) continue;
+            passes_ *= 2;
+            pass = 0;
+            report = {};
         }
     }
 
@@ -64,16 +58,57 @@ private:
     [[nodiscard]] bool in_pass(std::string_view key, std::size_t pass) const {
         return KeyHash{}(key) % passes_ == pass;
     }
+    [[nodiscard]] bool too_heavy() const {
+        return weight_ > engine_.surroundings().settings.rebuild_bytes && stored_.size() + folded_.size() > 2;
+    }
 
-    /// Folds the keys of one pass; answers false when they need more memory than allowed.
-    db::Task<bool> fold_pass(std::size_t pass, core::Position began, const Reached& reached) {
+    /// Answers false when its keys need more memory than allowed.
+    db::Task<bool> verify_pass(std::size_t pass, core::Position began) {
+        stored_.clear();
         folded_.clear();
-        std::size_t weight = 0;
+        reached_.reset();
+        weight_ = 0;
+        db::TransactionOptions options;
+        options.read_only = true;
+        auto body = [this, pass](db::UnitOfWork& unit) { return read_stored(unit, pass); };
+        co_await engine_.surroundings().source->transaction(options, body);
+        if (too_heavy()) co_return false;
+        co_await fold_log(pass, began);
+        if (too_heavy()) co_return false;
+        compare();
+        co_return true;
+    }
+
+    /// States and lane positions of one snapshot.
+    db::Task<void> read_stored(db::UnitOfWork& unit, std::size_t pass) {
+        constexpr std::int64_t kPage = 1'000;
+        const Store& store = engine_.store();
+        const Generation generation = co_await engine_.active(unit);
+        const db::Result lanes = co_await unit.query(store.texts().lanes, store.projection(), generation.number);
+        reached_.emplace(engine_.declared().rules.mode, Store::lanes(lanes), generation.base);
+        skipped_ = co_await read_skipped(engine_, unit, generation.number);
+        std::string after;
+        while (!too_heavy()) {
+            const db::Result rows =
+                co_await unit.query(store.texts().page, store.projection(), generation.number, after, kPage);
+            if (rows.empty()) break;
+            after = rows.rows.back().get<std::string>(0);
+            KeyStates page;
+            Store::fill(rows, page);
+            for (auto& [key, state] : page) {
+                if (!in_pass(key, pass)) continue;
+                weight_ += key.size() + state.bytes.size() + sizeof(KeyState);
+                stored_.emplace(key, std::move(state));
+            }
+        }
+    }
+
+    db::Task<void> fold_log(std::size_t pass, core::Position began) {
         LogCursor cursor(engine_, outbox_, began);
-        while (true) {
-            std::optional<std::vector<outbox::Message>> messages = co_await cursor.next(reached.last());
-            if (!messages) co_return true;
-            std::erase_if(*messages, [&](const outbox::Message& message) { return !reached.holds(message); });
+        while (!too_heavy()) {
+            std::optional<std::vector<outbox::Message>> messages = co_await cursor.next(reached_->last());
+            if (!messages) break;
+            std::erase_if(*messages, [this](const outbox::Message& message) { return !reached_->holds(message); });
             std::vector<FoldEvent> events = intake(engine_.definition(), engine_.declared().rules, *messages);
             leave_out(skipped_, events);
             for (FoldEvent& event : events)
@@ -84,27 +119,15 @@ private:
             how.weigh = true;
             const FoldResult result = fold(engine_.definition(), events, folded_, how);
             report.events += result.folded;
-            weight += result.grown;
-            if (weight > engine_.surroundings().settings.rebuild_bytes && folded_.size() > 1) co_return false;
+            weight_ += result.grown;
         }
     }
 
-    db::Task<void> compare(db::UnitOfWork& unit, std::int64_t generation, std::size_t pass) {
-        constexpr std::int64_t kPage = 1'000;
-        const Store& store = engine_.store();
-        std::string after;
-        while (true) {
-            const db::Result rows =
-                co_await unit.query(store.texts().page, store.projection(), generation, after, kPage);
-            if (rows.empty()) break;
-            after = rows.rows.back().get<std::string>(0);
-            KeyStates stored;
-            Store::fill(rows, stored);
-            for (const auto& [key, state] : stored)
-                if (in_pass(key, pass)) compare_key(key, state);
-        }
-        for (const auto& [key, state] : folded_)
-            if (state.version.value() > 0) differ(key, "nothing", describe(state));
+    void compare() {
+        for (const auto& [key, stored] : stored_)
+            compare_key(key, stored);
+        for (const auto& [key, folded] : folded_)
+            if (folded.version.value() > 0) differ(key, "nothing", describe(folded));
     }
 
     /// A key that was emptied by its own rebuild has a row without version or state: as good as none.
@@ -140,7 +163,10 @@ private:
     Engine& engine_;
     outbox::Outbox& outbox_;
     Skipped skipped_;
+    std::optional<Reached> reached_;
+    KeyStates stored_;
     KeyStates folded_;
+    std::size_t weight_ = 0;
     std::size_t passes_ = 1;
 };
 
@@ -148,10 +174,7 @@ private:
 
 db::Task<VerifyReport> verify(Engine& engine, outbox::Outbox& outbox) {
     Verification verification(engine, outbox);
-    db::TransactionOptions options;
-    options.read_only = true;
-    auto body = [&verification](db::UnitOfWork& unit) { return verification.run(unit); };
-    co_await engine.surroundings().source->transaction(options, body);
+    co_await verification.run();
     co_return verification.report;
 }
 

@@ -6,9 +6,9 @@
 
 namespace sluice::projection::internal {
 
-/// Compares state, version and presence of every key at one snapshot; live batches may go on. Folds in as many passes
-/// over the log as `Settings::rebuild_bytes` asks for. Throws `gone` when the log no longer reaches back. Both outlive
-/// the task.
+/// Compares state, version and presence of every key at one snapshot per pass; live batches may go on. Makes as many
+/// passes over the log, each for a share of the keys, as `Settings::rebuild_bytes` asks for. Throws `gone` when the log
+/// no longer reaches back. Both outlive the task.
 db::Task<VerifyReport> verify(Engine& engine, outbox::Outbox& outbox);
 
 }  // namespace sluice::projection::internal

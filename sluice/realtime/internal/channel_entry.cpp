@@ -103,7 +103,7 @@ void ChannelEntry::publish(const ChannelChange& change, core::SteadyTime now) {
         case ChannelChange::Kind::frames:
             return home_->publish(change.epoch, change.frames, now);
         case ChannelChange::Kind::reset:
-            return home_->reset({change.epoch, change.version, change.state_json});
+            return home_->reset({change.epoch, change.version, change.state_json}, now);
         case ChannelChange::Kind::position:
             return home_->position(change.epoch, change.version);
     }

@@ -15,7 +15,7 @@ void SourcedHome::subscribe(const Waiter& waiter, const std::optional<ChannelPos
     if (known_ && from && from->epoch == epoch_ && !members_need_reset_ && ring_.covers(from->version, last_)) {
         has_members_ = true;
         actions_.answer(waiter, AnswerKind::frames, nullptr, from->version);
-        return;
+        return repair();
     }
     if (waiting_.size() >= limits_.max_waiting) {
         actions_.refuse(waiter, SourceError::unavailable);
@@ -45,6 +45,7 @@ void SourcedHome::forget_position() noexcept {
     ring_.clear();
     held_.clear();
     target_ = {};
+    snapshot_.reset();
 }
 
 void SourcedHome::publish(const std::string& epoch, std::span<const Frame> frames, core::SteadyTime now) {
@@ -145,7 +146,7 @@ void SourcedHome::on_retry(core::SteadyTime now) {
     settle(now);
 }
 
-void SourcedHome::reset(const Snapshot& snapshot) {
+void SourcedHome::reset(const Snapshot& snapshot, core::SteadyTime now) {
     if (epoch_rises(snapshot.epoch, held_epoch_) || (known_ && epoch_rises(snapshot.epoch, epoch_))) return;
     hear(snapshot.epoch);
     if (!known_) {
@@ -156,6 +157,7 @@ void SourcedHome::reset(const Snapshot& snapshot) {
     if (!has_audience()) return forget_position();
     move_to(snapshot);
     answer_all(snapshot);
+    settle(now);
 }
 
 void SourcedHome::position(const std::string& epoch, core::Version version) {
@@ -201,7 +203,8 @@ void SourcedHome::refuse_all(SourceError error) {
 void SourcedHome::on_opened(std::expected<Snapshot, SourceError> answer, core::SteadyTime now) {
     opening_ = false;
     if (!answer) return on_open_failed(answer.error());
-    if (epoch_rises(answer->epoch, held_epoch_) || (known_ && epoch_rises(answer->epoch, epoch_))) {
+    const bool behind_members = members_need_reset_ && answer->epoch == epoch_ && answer->version < last_;
+    if (epoch_rises(answer->epoch, held_epoch_) || (known_ && epoch_rises(answer->epoch, epoch_)) || behind_members) {
         // Older than what has been heard of since: read again.
         if (failures_ >= kMostAttempts) refuse_all(SourceError::unavailable);
         return pause_and_retry();
@@ -218,7 +221,7 @@ void SourcedHome::on_snapshot(const Snapshot& snapshot, core::SteadyTime now) {
     } else if (snapshot.version <= last_) {
         answer_all(snapshot);
     } else {  // members have to get the frames in between first
-        snapshot_ = snapshot;
+        if (!waiting_.empty()) snapshot_ = snapshot;
         target_ = std::max(target_, snapshot.version);
     }
     settle(now);

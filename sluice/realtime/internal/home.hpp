@@ -88,7 +88,7 @@ public:
     }
 
     void publish(const std::string& epoch, std::span<const Frame> frames, core::SteadyTime now);
-    void reset(const Snapshot& snapshot);
+    void reset(const Snapshot& snapshot, core::SteadyTime now);
     void position(const std::string& epoch, core::Version version);
     /// Frames up to `version` of `epoch` exist that will not arrive.
     void lost(const std::string& epoch, core::Version version, core::SteadyTime now);
