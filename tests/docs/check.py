@@ -6,6 +6,7 @@ A block is one of these; anything else fails. A comment on the line above its fe
     ```cpp                   without such a comment: compiled as a file of its own
     ```sh                    run line by line against a started example server; `./dev …` lines are only checked against ./dev help
     ```console               `$ command` lines are run likewise, and the lines between must be what they print (… stands for anything)
+    ```ts                    without such a comment: type-checked as if it stood in web/, where the client is ./client
     ```js                    without such a comment: read by node as a module, not run
     ```json, ```toml         parsed
     ```text                  a drawing or an output, taken as it is
@@ -94,6 +95,19 @@ def compile_block(block):
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if done.returncode:
         raise Wrong("does not compile:\n" + done.stdout[:1500])
+
+
+def check_types(block):
+    with tempfile.TemporaryDirectory(dir="web", prefix=".docs-") as folder:
+        here = pathlib.Path(folder)
+        (here / "client").symlink_to("../client")
+        (here / "tsconfig.json").write_text('{"extends": "../tsconfig.json", "include": ["*.ts"]}')
+        (here / "untyped.d.ts").write_text("declare module 'ws';\n")
+        (here / "block.ts").write_text(block.text)
+        done = subprocess.run(["web/node_modules/.bin/tsc", "-p", folder, "--noEmit"], text=True, timeout=120, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT)
+    if done.returncode:
+        raise Wrong("does not type-check:\n" + done.stdout[:1500])
 
 
 def read_script(block, home):
@@ -215,6 +229,8 @@ def check_block(block, server, stack, home, help_text):
         return
     if block.kind == "cpp":
         compile_block(block)
+    elif block.kind == "ts":
+        check_types(block)
     elif block.kind == "js":
         read_script(block, home)
     elif block.kind in ("json", "toml"):
