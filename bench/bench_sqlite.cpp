@@ -263,7 +263,7 @@ struct Kind {
     std::vector<Measured> rounds;
 };
 
-double median(std::vector<double> values) {
+double median_of(std::vector<double> values) {
     std::ranges::sort(values);
     return values[values.size() / 2];
 }
@@ -273,14 +273,14 @@ double median_ratio(const Kind& kind, const Kind& against) {
     for (std::size_t i = 0; i < kind.rounds.size(); ++i) {
         ratios.push_back(kind.rounds[i].per_second / against.rounds[i].per_second);
     }
-    return median(ratios);
+    return median_of(ratios);
 }
 
 double median_of(const Kind& kind, double Measured::* member) {
     std::vector<double> values;
     for (const Measured& round : kind.rounds)
         values.push_back(round.*member);
-    return median(values);
+    return median_of(values);
 }
 
 void print_figure(const Options& options, std::string_view name, double value, std::string_view unit,

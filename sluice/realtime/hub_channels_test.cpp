@@ -204,7 +204,7 @@ TEST_F(HubTest, a_connection_has_so_many_subscriptions_and_not_one_more) {
 }
 
 TEST_F(HubTest, reading_stops_while_too_many_commands_wait_and_goes_on_afterwards) {
-    begin({.max_commands_in_flight = 4});
+    begin({.max_commands_in_flight = 4}, 1);
     const Peer a = join();
     a.wire->room = 0;
     std::string burst;
@@ -268,7 +268,7 @@ TEST_F(HubTest, an_address_cannot_name_another_tenant) {
 // Overload between shards
 
 TEST_F(HubTest, frames_that_find_their_home_full_are_fetched_from_the_source) {
-    begin();
+    begin({.ring_frames = 10'000, .ring_bytes = 16 << 20});
     const Peer a = subscribed("p/x", 1);
     constexpr int kMany = 70'000;  // more than an inbox takes
     for (int i = 0; i < kMany; ++i)
@@ -296,6 +296,7 @@ TEST_F(HubTest, events_that_find_their_home_full_are_refused) {
     for (int i = 0; i < 70'000; ++i)
         last = hub->broadcast_room(room("lobby"), "e", "1");
     EXPECT_EQ(last.admission, Admission::overloaded);
+    run();
     EXPECT_EQ(await(hub->broadcast_room_counted(room("lobby"), "e", "1")), 0u);
 }
 
@@ -344,7 +345,6 @@ TEST_F(HubTest, draining_spreads_the_goodbyes_and_tells_when_to_come_back) {
     EXPECT_GT(pauses.size(), 20u);
     for (std::size_t i = 0; i < 39; ++i)
         on_shard(peers[i].shard, [&] { peers[i].wire->end(); });
-    EXPECT_NE(drained.wait_for(0s), std::future_status::ready);
     pass(11s);
     EXPECT_TRUE(peers[39].wire->closed);
     run_until_ready(drained);

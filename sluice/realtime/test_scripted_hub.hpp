@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <boost/asio/post.hpp>
 
 #include "sluice/realtime/hub.hpp"
 #include "sluice/realtime/test_hub_fixture.hpp"
@@ -21,6 +22,7 @@ class ScriptedSource final : public ChannelSource {
 public:
     runtime::Task<std::expected<Snapshot, SourceError>> open(ChannelAddress address) override {
         ++opens;
+        co_await boost::asio::post(runtime::Shard::current()->executor(), runtime::use_task);
         if (address.name == "missing") co_return std::unexpected(SourceError::not_found);
         if (down) co_return std::unexpected(SourceError::unavailable);
         co_return Snapshot{"1", core::Version(versions[address.name]), std::make_shared<const std::string>(state)};
