@@ -31,11 +31,11 @@ void LaneBuffer::trim(std::size_t keep) {
     if (waiting_.size() <= keep) return;
     const LoggedMessage& first_dropped = waiting_[keep].logged;
     from_ = {first_dropped.tick, first_dropped.message->id.value() - 1};
+    taken_ = waiting_[keep].number - 1;
     while (waiting_.size() > keep) {
         bytes_ -= waiting_.back().bytes;
         waiting_.pop_back();
     }
-    taken_ = waiting_.empty() ? acknowledged_ : waiting_.back().number;
 }
 
 void LaneBuffer::acknowledge(std::size_t count) {

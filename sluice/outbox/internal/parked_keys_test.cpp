@@ -1,0 +1,55 @@
+#include "sluice/outbox/internal/parked_keys.hpp"
+
+#include <gtest/gtest.h>
+
+namespace sluice::outbox {
+namespace {
+
+using namespace std::chrono_literals;
+
+const core::SteadyTime kStart{1h};
+
+ParkedKey due_at(core::SteadyTime time) {
+    return {{1, kStart, time}, false};
+}
+
+TEST(ParkedKeys, gives_the_key_that_is_due_longest) {
+    ParkedKeys keys;
+    keys.put("1/a", due_at(kStart + 2s));
+    keys.put("1/b", due_at(kStart + 1s));
+
+    EXPECT_EQ(keys.due(kStart), std::nullopt);
+    EXPECT_EQ(keys.next_due(), kStart + 1s);
+    EXPECT_EQ(keys.due(kStart + 3s), "1/b");
+}
+
+TEST(ParkedKeys, never_gives_one_that_is_held) {
+    ParkedKeys keys;
+    keys.put("1/a", {{16, kStart, kStart}, true});
+
+    EXPECT_TRUE(keys.contains("1/a"));
+    EXPECT_EQ(keys.due(kStart + 1h), std::nullopt);
+    EXPECT_EQ(keys.next_due(), std::nullopt);
+}
+
+TEST(ParkedKeys, forgets_the_turn_of_a_key_that_is_put_again_or_erased) {
+    ParkedKeys keys;
+    keys.put("1/a", due_at(kStart + 1s));
+    keys.put("1/a", due_at(kStart + 5s));
+    EXPECT_EQ(keys.size(), 1U);
+    EXPECT_EQ(keys.next_due(), kStart + 5s);
+
+    keys.erase("1/a");
+
+    EXPECT_EQ(keys.size(), 0U);
+    EXPECT_EQ(keys.next_due(), std::nullopt);
+}
+
+TEST(ParkedKeys, group_messages_by_queue_and_key_and_leave_those_without_one_alone) {
+    EXPECT_EQ(key_group(3, "a", 17), "3/a");
+    EXPECT_NE(key_group(3, "a", 17), key_group(4, "a", 17));
+    EXPECT_NE(key_group(3, "", 17), key_group(3, "", 18));
+}
+
+}  // namespace
+}  // namespace sluice::outbox
