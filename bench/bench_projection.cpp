@@ -17,9 +17,9 @@
 
 #include "sluice/db/sqlite/database.hpp"
 #include "sluice/migrate/runner.hpp"
-#include "sluice/projection/internal/sample_projections.hpp"
 #include "sluice/projection/migrations.hpp"
 #include "sluice/projection/runtime.hpp"
+#include "sluice/projection/test_sample_projections.hpp"
 #include "sluice/runtime/run_task.hpp"
 
 namespace {
@@ -157,11 +157,13 @@ private:
     std::int64_t position_ = 0;
 };
 
+// lint: allow unnamed-duplicate: every benchmark is a program of its own
 double median(std::vector<double> values) {
     std::ranges::sort(values);
     return values[values.size() / 2];
 }
 
+// lint: allow unnamed-duplicate: every benchmark is a program of its own
 void print(const BenchOptions& options, std::string_view name, double value, std::string_view unit, std::size_t n,
            std::string_view against) {
     if (options.json)

@@ -263,7 +263,7 @@ struct Kind {
     std::vector<Measured> rounds;
 };
 
-double median(std::vector<double> values) {
+double median_of(std::vector<double> values) {
     std::ranges::sort(values);
     return values[values.size() / 2];
 }
@@ -273,18 +273,18 @@ double median_ratio(const Kind& kind, const Kind& against) {
     for (std::size_t i = 0; i < kind.rounds.size(); ++i) {
         ratios.push_back(kind.rounds[i].per_second / against.rounds[i].per_second);
     }
-    return median(ratios);
+    return median_of(ratios);
 }
 
 double median_of(const Kind& kind, double Measured::* member) {
     std::vector<double> values;
     for (const Measured& round : kind.rounds)
         values.push_back(round.*member);
-    return median(values);
+    return median_of(values);
 }
 
-void print(const Options& options, std::string_view name, double value, std::string_view unit,
-           std::string_view against) {
+void print_figure(const Options& options, std::string_view name, double value, std::string_view unit,
+                  std::string_view against) {
     if (options.json) {
         fmt::print("{{\"name\":\"{}\",\"value\":{:.6g},\"unit\":\"{}\",\"n\":{},\"against\":\"{}\"}}\n", name, value,
                    unit, options.rounds, against);
@@ -327,12 +327,13 @@ void measure_and_print(const Options& options) {
         for (Kind* kind : kinds)
             kind->rounds.push_back(kind->measure());
     }
-    print(options, "sqlite.group_commit_gain", median_ratio(group, plain), "ratio", "one commit per transaction");
-    print(options, "sqlite.async_window_gain", median_ratio(window, group), "ratio", "sqlite.units_16");
-    print(options, "sqlite.one_client_gain", median_ratio(one, plain), "ratio", "one commit per transaction");
+    print_figure(options, "sqlite.group_commit_gain", median_ratio(group, plain), "ratio",
+                 "one commit per transaction");
+    print_figure(options, "sqlite.async_window_gain", median_ratio(window, group), "ratio", "sqlite.units_16");
+    print_figure(options, "sqlite.one_client_gain", median_ratio(one, plain), "ratio", "one commit per transaction");
     for (Kind* kind : kinds) {
-        print(options, kind->name + "_rate", median_of(*kind, &Measured::per_second), "1/s", "");
-        print(options, kind->name + "_cpu", median_of(*kind, &Measured::cpu_us), "us", "");
+        print_figure(options, kind->name + "_rate", median_of(*kind, &Measured::per_second), "1/s", "");
+        print_figure(options, kind->name + "_cpu", median_of(*kind, &Measured::cpu_us), "us", "");
     }
 }
 

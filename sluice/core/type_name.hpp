@@ -1,5 +1,5 @@
-// The unqualified name of a type, the same on both compilers: "OrderPlaced" for shop::OrderPlaced. A type may choose its
-// own with `static constexpr std::string_view event_type`.
+// The unqualified name of a type, the same on both compilers: "OrderPlaced" for shop::OrderPlaced. A type may choose
+// its own with `static constexpr std::string_view event_type`.
 #pragma once
 
 #include <string_view>

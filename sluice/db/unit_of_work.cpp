@@ -50,7 +50,7 @@ struct UnitOfWork::State {
         throw internal::failure(ErrorKind::query, source, std::move(message));
     }
     void check_open() const {
-        if (ended) fail("the unit of work has ended; nothing was run");
+        if (ended && !core::mutant("unit_usable_after_its_end")) fail("the unit of work has ended; nothing was run");
     }
     void check_usable() const {
         check_open();
@@ -270,7 +270,8 @@ Task<void> UnitOfWork::commit() {
         state_->tell_committed(std::span<const Result>(results).subspan(ours), flushed);
         co_return;
     }
-    if (!is_outcome_unknown(error)) state_->tell_rolled_back();
+    const bool unknown = is_outcome_unknown(error) && !core::mutant("unknown_outcome_runs_hooks");
+    if (!unknown) state_->tell_rolled_back();
     std::rethrow_exception(error);
 }
 

@@ -57,8 +57,7 @@ private:
 /// Runs one migration unless another process did meanwhile: the ledger is read again under the lock.
 db::Task<void> apply_in(db::UnitOfWork& unit, const std::vector<Migration>& all, std::size_t index,
                         const db::DataSource& source, Step& step) {
-    co_await internal::ensure_ledger(unit);
-    const std::vector<Applied> ledger = co_await internal::read_ledger(unit);
+    const std::vector<Applied> ledger = co_await internal::open_ledger(unit);
     step = plan_or_throw(all, ledger, source)[index];
     if (step.state == StepState::applied_before) co_return;
     const Migration& migration = all[index];

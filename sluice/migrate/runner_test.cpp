@@ -9,7 +9,6 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <boost/asio/post.hpp>
 
 #include "sluice/db/error.hpp"
 #include "sluice/db/sqlite/database.hpp"
@@ -235,15 +234,16 @@ TEST_F(RunnerOnFile, a_migration_may_take_longer_than_a_unit_may_hold_the_writer
     db::sqlite::Settings settings;
     settings.name = "shop";
     settings.path = folder.file("slow.sqlite3");
-    settings.hold_limit = std::chrono::milliseconds(1);
+    settings.hold_limit = std::chrono::milliseconds(100);
     const auto source = db::sqlite::Database::open(settings, core::Logger(), metrics);
-    const std::string fill =
-        "insert into a with recursive n(i) as (select 1 union all select i + 1 from n where i < 20000) select i from n";
+    const std::string slow =
+        "insert into a with recursive n(i) as (select 1 union all select i + 1 from n where i < 1000000) "
+        "select count(*) from n";
 
-    const Report report = run(*source, {step(1, {"create table a(x integer)", fill, fill, fill})});
+    const Report report = run(*source, {step(1, {"create table a(x integer)", slow, slow, slow})});
 
-    EXPECT_EQ(report.steps.at(0).state, StepState::applied_now);
-    EXPECT_EQ(count(*source, "a"), 60'000);
+    EXPECT_GT(report.steps.at(0).duration, settings.hold_limit);
+    EXPECT_EQ(count(*source, "a"), 3);
     EXPECT_EQ(count(*source, "sluice_migrations"), 1);
     close(*source);
 }
@@ -351,18 +351,23 @@ TEST_F(RunnerOnFile, a_program_killed_between_two_steps_is_resumed) {
     close(*source);
 }
 
-/// Counts how many are asked at once.
-class Counting final : public db::DataSource {
+/// What the sources of one test have in common.
+struct Gate {
+    bool closed = true;
+    int waiting = 0;
+};
+
+/// Lets nobody read before the gate is open.
+class Gated final : public db::DataSource {
 public:
-    Counting(std::shared_ptr<db::DataSource> target, int& inside, int& most)
-        : target_(std::move(target)), inside_(inside), most_(most) {}
+    Gated(std::shared_ptr<db::DataSource> target, Gate& gate) : target_(std::move(target)), gate_(gate) {}
     [[nodiscard]] std::string_view name() const noexcept override { return target_->name(); }
     [[nodiscard]] db::Dialect dialect() const noexcept override { return target_->dialect(); }
     db::Task<std::unique_ptr<db::Connection>> acquire(db::AccessIntent intent) override {
-        most_ = std::max(most_, ++inside_);
-        for (int i = 0; i < 20; ++i)
-            co_await boost::asio::post(runtime::use_task);  // whoever may come meanwhile comes
-        --inside_;
+        ++gate_.waiting;
+        while (gate_.closed)
+            co_await runtime::sleep_for(std::chrono::milliseconds(1));
+        --gate_.waiting;
         auto connection = co_await target_->acquire(intent);
         co_return connection;
     }
@@ -373,54 +378,59 @@ public:
 
 private:
     std::shared_ptr<db::DataSource> target_;
-    int& inside_;
-    int& most_;
+    Gate& gate_;
 };
 
-TEST_F(RunnerOnFile, run_all_migrates_no_more_databases_at_once_than_it_may) {
-    db::DataSourceRegistry registry;
-    int inside = 0;
-    int most = 0;
-    for (int i = 0; i < 12; ++i)
-        registry.add(std::make_shared<Counting>(open("shop_" + std::to_string(i)), inside, most));
-    Runner runner({two_tables()}, core::Logger(), {.concurrency = 3});
-
-    const auto reports = runtime::run_task(shard, runner.run_all(registry));
-
-    EXPECT_EQ(reports.size(), 12u);
-    EXPECT_EQ(most, 3);
-    for (const auto& source : registry.iter())
-        close(*source);
+db::Task<void> migrate_all(Runner& runner, const db::DataSourceRegistry& registry, std::vector<Report>& reports) {
+    reports = co_await runner.run_all(registry);
 }
 
-db::Task<void> migrate_all(Runner& runner, const db::DataSourceRegistry& registry) {
-    co_await runner.run_all(registry);
+db::Task<void> until_waiting(const Gate& gate, int wanted) {
+    while (gate.waiting < wanted)
+        co_await runtime::sleep_for(std::chrono::milliseconds(1));
 }
 
-TEST_F(RunnerOnFile, a_cancelled_run_all_leaves_every_database_as_it_was_or_migrated) {
-    db::DataSourceRegistry registry;
-    int inside = 0;
-    int most = 0;
-    for (int i = 0; i < 12; ++i)
-        registry.add(std::make_shared<Counting>(open("shop_" + std::to_string(i)), inside, most));
-    Runner runner({two_tables()}, core::Logger(), {.concurrency = 2});
-    runtime::TaskScope scope(shard, core::Logger());
-    scope.spawn("all", migrate_all(runner, registry));
-    const auto some_inside = [](const int& now_inside) -> db::Task<void> {
-        while (now_inside == 0)
-            co_await runtime::sleep_for(std::chrono::milliseconds(1));
-    };
-    runtime::run_task(shard, some_inside(inside));
+struct RunAll : RunnerOnFile {
+    RunAll() {
+        for (int i = 0; i < 12; ++i)
+            registry.add(std::make_shared<Gated>(open("shop_" + std::to_string(i)), gate));
+        scope.spawn("all", migrate_all(runner, registry, reports));
+        runtime::run_task(shard, until_waiting(gate, 3));
+    }
+    ~RunAll() override {
+        for (const auto& source : registry.iter())
+            close(*source);
+    }
 
+    Gate gate;
+    db::DataSourceRegistry registry;
+    Runner runner{{two_tables()}, core::Logger(), {.concurrency = 3}};
+    std::vector<Report> reports;
+    runtime::TaskScope scope{shard, core::Logger()};
+};
+
+TEST_F(RunAll, migrates_no_more_databases_at_once_than_it_may) {
+    shard.run_ready();
+    EXPECT_EQ(gate.waiting, 3);
+
+    gate.closed = false;
+    runtime::run_task(shard, join(scope));
+
+    ASSERT_EQ(reports.size(), 12u);
+    for (const Report& report : reports)
+        EXPECT_EQ(report.steps.at(1).state, StepState::applied_now) << report.source;
+}
+
+TEST_F(RunAll, leaves_every_database_as_it_was_when_it_is_cancelled) {
     scope.cancel();
     runtime::run_task(shard, join(scope));
 
     EXPECT_EQ(scope.failed(), 0u);
-    const auto reports = runtime::run_task(shard, runner.run_all(registry));
-    for (const Report& report : reports)
-        EXPECT_EQ(report.error, nullptr) << report.source;
-    for (const auto& source : registry.iter())
-        close(*source);
+    EXPECT_TRUE(reports.empty());
+    EXPECT_EQ(gate.waiting, 3);  // nobody went on to another database
+    gate.closed = false;
+    for (const Report& report : runtime::run_task(shard, runner.run_all(registry)))
+        EXPECT_EQ(report.steps.at(0).state, StepState::applied_now) << report.source;
 }
 
 TEST(RunnerSettings, that_cannot_be_meant_are_refused_by_name) {

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "sluice/core/json.hpp"
-#include "sluice/projection/internal/journal_model.hpp"
+#include "sluice/projection/test_journal_model.hpp"
 #include "sluice/projection/typed_definition.hpp"
 
 namespace sluice::projection {

@@ -4,9 +4,9 @@
 
 #include <gtest/gtest.h>
 
-#include "sluice/projection/internal/sample_projections.hpp"
 #include "sluice/projection/internal/state_cache.hpp"
 #include "sluice/projection/internal/test_world.hpp"
+#include "sluice/projection/test_sample_projections.hpp"
 
 namespace sluice::projection {
 namespace {

@@ -1,8 +1,8 @@
 // Keys that wait for an event that failed, on a real SQLite file.
 #include <gtest/gtest.h>
 
-#include "sluice/projection/internal/journal_model.hpp"
 #include "sluice/projection/internal/test_world.hpp"
+#include "sluice/projection/test_journal_model.hpp"
 
 namespace sluice::projection {
 namespace {

@@ -1,8 +1,8 @@
 // Reads and the delta log, on a real SQLite file.
 #include <gtest/gtest.h>
 
-#include "sluice/projection/internal/journal_model.hpp"
 #include "sluice/projection/internal/test_world.hpp"
+#include "sluice/projection/test_journal_model.hpp"
 
 namespace sluice::projection {
 namespace {

@@ -5,8 +5,8 @@
 
 #include <gtest/gtest.h>
 
-#include "sluice/projection/internal/journal_model.hpp"
 #include "sluice/projection/internal/test_world.hpp"
+#include "sluice/projection/test_journal_model.hpp"
 #include "sluice/runtime/scope.hpp"
 
 namespace sluice::projection {

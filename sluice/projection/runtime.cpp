@@ -77,7 +77,7 @@ Projections::Projections(std::shared_ptr<db::DataSource> source, core::Logger lo
                          Settings settings, const core::Clock& clock)
     : state_(std::make_unique<State>()) {
     check_settings(settings);
-    state_->around = {std::move(source), std::move(log), &metrics, &clock, settings, nullptr};
+    state_->around = {std::move(source), std::move(log), &metrics, &clock, settings, nullptr, nullptr};
 }
 
 Projections::~Projections() = default;
@@ -179,6 +179,7 @@ db::Task<void> Projections::State::note_begin() {
 
 db::Task<void> Projections::attach(outbox::Outbox& outbox) {
     state_->outbox = &outbox;
+    state_->around.outbox = &outbox;
     if (state_->engines.empty()) co_return;
     co_await state_->note_begin();
     const std::vector<std::string> stale = std::exchange(state_->stale, {});

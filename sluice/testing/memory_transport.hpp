@@ -15,6 +15,7 @@
 #include <sys/uio.h>
 
 #include "sluice/realtime/transport.hpp"
+#include "sluice/runtime/shard.hpp"
 #include "sluice/testing/ws_client.hpp"
 
 namespace sluice::testing {
@@ -43,23 +44,28 @@ struct MemoryPeer {
         to_read.append(bytes);
         wake_reader();
     }
-    /// Takes the next whole frame from `received`.
-    std::optional<WsFrame> take_frame() {
+    /// Takes every whole frame from `received`.
+    std::vector<WsFrame> take_frames() {
+        std::vector<WsFrame> frames;
+        std::size_t taken = 0;
         std::size_t used = 0;
-        auto frame = parse_server_frame(received, used);
-        received.erase(0, used);
-        return frame;
+        while (auto frame = parse_server_frame(std::string_view(received).substr(taken), used)) {
+            frames.push_back(std::move(*frame));
+            taken += used;
+        }
+        received.erase(0, taken);
+        return frames;
     }
-    /// Takes all of them and answers their payloads; a close frame reads `close <code>`, ping and pong likewise.
+    /// The same as payloads; a close frame reads `close <code>`, ping and pong likewise.
     std::vector<std::string> take_messages() {
         std::vector<std::string> messages;
-        while (auto frame = take_frame()) {
-            if (frame->opcode == 8)
-                messages.push_back("close " + std::to_string(frame->close_code()));
-            else if (frame->opcode >= 9)
-                messages.push_back((frame->opcode == 9 ? "ping " : "pong ") + frame->payload);
+        for (WsFrame& frame : take_frames()) {
+            if (frame.opcode == 8)
+                messages.push_back("close " + std::to_string(frame.close_code()));
+            else if (frame.opcode >= 9)
+                messages.push_back((frame.opcode == 9 ? "ping " : "pong ") + frame.payload);
             else
-                messages.push_back(std::move(frame->payload));
+                messages.push_back(std::move(frame.payload));
         }
         return messages;
     }
@@ -109,14 +115,20 @@ public:
     }
     void wait_readable(realtime::TransportEvents& events, realtime::ConnectionId id) override {
         peer_->reader = MemoryPeer::Wait{&events, id};
+        if (!peer_->to_read.empty() || peer_->ended || peer_->broken)
+            later([](MemoryPeer& peer) { peer.wake_reader(); });
     }
     void wait_writable(realtime::TransportEvents& events, realtime::ConnectionId id) override {
         peer_->writer = MemoryPeer::Wait{&events, id};
+        if (peer_->room > 0 || peer_->broken) later([](MemoryPeer& peer) { peer.allow(0); });
     }
     void shutdown_write() noexcept override { peer_->write_shut = true; }
     void reset() noexcept override { peer_->was_reset = true; }
 
 private:
+    void later(void (*what)(MemoryPeer&)) {
+        runtime::Shard::current()->post([peer = peer_, what] { what(*peer); });
+    }
     realtime::Transfer take(std::span<const std::byte> from) noexcept {
         if (peer_->broken) return {realtime::TransferStatus::failed, 0};
         const std::size_t count = std::min(from.size(), peer_->room);

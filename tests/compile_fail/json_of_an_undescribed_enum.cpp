@@ -10,4 +10,6 @@ enum class Colour { red, green };
 BOOST_DESCRIBE_ENUM(Colour, red, green)
 #endif
 
-std::string text() { return sluice::core::json::encode(Colour::red); }
+std::string text() {
+    return sluice::core::json::encode(Colour::red);
+}

@@ -12,4 +12,6 @@ struct OrderPlaced {
 BOOST_DESCRIBE_STRUCT(OrderPlaced, (), (article))
 #endif
 
-std::string text() { return sluice::core::json::encode(OrderPlaced{"A-1"}); }
+std::string text() {
+    return sluice::core::json::encode(OrderPlaced{"A-1"});
+}

@@ -1,7 +1,6 @@
 // expect: 'Event' has an alternative that none of the queues carries
-// lint: allow internal: the samples are the projection tests' own
-#include "sluice/projection/internal/sample_projections.hpp"
 #include "sluice/projection/runtime.hpp"
+#include "sluice/projection/test_sample_projections.hpp"
 
 using namespace sluice::projection;
 

@@ -13,7 +13,7 @@
 #include <gtest/gtest.h>
 
 #include "projection_shop.hpp"
-#include "sluice/projection/internal/journal_model.hpp"
+#include "sluice/projection/test_journal_model.hpp"
 #include "sluice/testing/temp_folder.hpp"
 
 namespace sluice::projection_tests {

@@ -11,8 +11,8 @@
 
 #include "sluice/db/sqlite/database.hpp"
 #include "sluice/outbox/outbox.hpp"
-#include "sluice/projection/internal/sample_projections.hpp"
 #include "sluice/projection/runtime.hpp"
+#include "sluice/projection/test_sample_projections.hpp"
 #include "sluice/runtime/outside.hpp"
 
 namespace sluice::projection_tests {

@@ -12,8 +12,8 @@ namespace sluice::migrate::internal {
 
 /// Empty when the table is not there yet.
 db::Task<std::vector<Applied>> read_ledger(db::Session& session);
-/// Makes the table unless it is there. Inside a unit of work.
-db::Task<void> ensure_ledger(db::Session& session);
+/// Makes the table unless it is there and reads it, in one request. Inside a unit of work.
+db::Task<std::vector<Applied>> open_ledger(db::Session& session);
 /// Inserts the row of a migration that took `duration`.
 [[nodiscard]] db::Statement record_of(const Migration& migration, db::Dialect dialect,
                                       std::chrono::milliseconds duration);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 
 #include <fmt/format.h>
 
@@ -182,18 +183,35 @@ LaneRules rules_of(const SubscriptionPlan& plan, const LaneRules& otherwise) {
     return rules;
 }
 
+/// A process ended with this lane's batch in a handler's hands. If that was one message, it may be why: a failure of it
+/// is counted; else a smaller batch will tell.
+db::Task<void> count_crash(db::UnitOfWork& unit, Subscription& subscription, const db::Row& cursor) {
+    const std::int64_t acknowledged = cursor.get<std::int64_t>(1);
+    const auto leased = cursor.get<std::optional<std::int64_t>>(4);
+    if (!leased || *leased <= acknowledged) co_return;
+    const auto lane = static_cast<std::size_t>(cursor.get<std::int64_t>(0));
+    const std::int64_t in_flight = *leased - acknowledged;
+    if (in_flight > 1) {
+        const std::int64_t fewer = std::min<std::int64_t>(in_flight / 2, std::numeric_limits<std::uint32_t>::max());
+        subscription.lanes.at(lane).begin_with(static_cast<std::uint32_t>(fewer));
+        co_return;
+    }
+    co_await unit.execute(
+        "insert into sluice_attempt(subscription, lane, seq, attempts, reason) values ($1, $2, $3, 1, $4)"
+        " on conflict(subscription, lane, seq) do update set attempts = attempts + 1, reason = excluded.reason",
+        subscription.plan.name, static_cast<std::int64_t>(lane), *leased, "the process ended while it was handled");
+    subscription.lanes.at(lane).begin_with(1);
+}
+
 }  // namespace
 
 db::Task<std::unique_ptr<Subscription>> claim_subscription(db::UnitOfWork& unit, SubscriptionPlan plan,
                                                            const ClaimContext& context) {
     const Claim claim = resolve_queues(std::move(plan), context);
     co_await check_or_enter(unit, claim, context);
-    const db::Result newest =
-        co_await unit.query("select max(epoch) from sluice_cursor where subscription = $1", claim.plan.name);
-    co_await unit.execute("update sluice_cursor set owner = $1, epoch = $2 where subscription = $3", context.owner,
-                          newest.rows[0].get<std::int64_t>(0) + 1, claim.plan.name);
     const db::Result cursors = co_await unit.query(
-        "select lane, seq, tick, epoch from sluice_cursor where subscription = $1 order by lane", claim.plan.name);
+        "select lane, seq, tick, epoch, lease_up_to from sluice_cursor where subscription = $1 order by lane",
+        claim.plan.name);
     if (cursors.size() != claim.lanes) {
         throw Error(ErrorKind::corrupt, context.source,
                     fmt::format("subscription '{}' has {} rows in sluice_cursor for {} lanes", claim.plan.name,
@@ -201,12 +219,17 @@ db::Task<std::unique_ptr<Subscription>> claim_subscription(db::UnitOfWork& unit,
     }
     auto subscription =
         std::make_unique<Subscription>(claim.plan, SubscriptionFeed(claim.plan.order, claim.queues, context.feed));
-    for (std::size_t lane = 0; lane < claim.lanes; ++lane) {
-        const db::Row& row = cursors.rows[lane];
+    for (const db::Row& row : cursors) {
         subscription->feed.add_lane(row.get<std::int64_t>(1), {row.get<std::int64_t>(2), 0});
         subscription->lanes.emplace_back(rules_of(claim.plan, context.rules));
-        subscription->epoch = core::Epoch(row.get<std::int64_t>(3));
+        subscription->epoch = std::max(subscription->epoch, core::Epoch(row.get<std::int64_t>(3) + 1));
     }
+    co_await unit.execute(
+        "update sluice_cursor set owner = $1, epoch = $2, lease_until = null, lease_up_to = null where subscription = "
+        "$3",
+        context.owner, subscription->epoch.value(), claim.plan.name);
+    for (const db::Row& row : cursors)
+        co_await count_crash(unit, *subscription, row);
     subscription->feed.starts_at(context.ledger);
     co_await load_exceptions(unit, *subscription, context.now, std::nullopt);
     co_return subscription;

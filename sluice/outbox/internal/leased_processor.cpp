@@ -43,7 +43,8 @@ private:
     db::Task<void> handle(LeaseRun& lease, std::exception_ptr& error, runtime::Wake& ended, bool& over);
     db::Task<std::uint64_t> settle_batch(UnitRun& run, const std::vector<std::size_t>& handed, const LeaseRun& lease,
                                          const Ending& ending);
-    [[nodiscard]] std::vector<std::size_t> choose(UnitRun& run) const;
+    [[nodiscard]] std::vector<std::size_t> choose(UnitRun& run);
+    [[nodiscard]] bool is_exhausted(const Item& item) const;
     void write_outcomes(UnitRun& run, const std::vector<std::size_t>& handed, const LeaseRun& lease,
                         const Ending& ending);
     void pass_prefix(UnitRun& run);
@@ -62,9 +63,15 @@ private:
     std::vector<std::set<std::int64_t>> done_ahead_;  // per lane: done with, behind one that waits for a retry
 };
 
+/// Its last tries ended the process, so that nobody could judge them.
+bool LeasedProcessor::is_exhausted(const Item& item) const {
+    const SubscriptionSettings& settings = subscription_.plan.settings;
+    return settings.max_attempts && item.attempts >= *settings.max_attempts && settings.poison != PoisonPolicy::block;
+}
+
 /// The items that the handler gets: not those that are done, nor whose pause is not over, nor what follows such a one
-/// in its key.
-std::vector<std::size_t> LeasedProcessor::choose(UnitRun& run) const {
+/// in its key; one that has no try left is judged at once.
+std::vector<std::size_t> LeasedProcessor::choose(UnitRun& run) {
     const core::SteadyTime now = deps_.now();
     const LaneFsm& machine = subscription_.lanes[run.lane];
     std::set<std::string> waiting_keys;
@@ -73,6 +80,10 @@ std::vector<std::size_t> LeasedProcessor::choose(UnitRun& run) const {
         const Item& item = run.items[i];
         if (item.fate != Item::Fate::handle || done_ahead_[run.lane].contains(item.waiting.number)) continue;
         const RetryState* const retry = machine.retry_of(item.waiting.number);
+        if (is_exhausted(item) && !waiting_keys.contains(item.group)) {
+            judge_in_lane(deps_, subscription_, run, item, {"its handling ended the process", false, std::nullopt});
+            continue;
+        }
         if (waiting_keys.contains(item.group) || (retry != nullptr && retry->next_at > now))
             waiting_keys.insert(item.group);
         else

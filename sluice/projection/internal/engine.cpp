@@ -97,8 +97,7 @@ db::Task<void> Engine::fold_batch(db::UnitOfWork& unit, const outbox::Batch& bat
     told.after_seq = batch.after;
     told.up_to_seq = batch.up_to;
     told.changes = changes_of(definition(), result.keys, planned.epoch, planned.epoch_rose);
-    std::optional<db::Timestamp> newest;
-    if (!batch.messages.empty()) newest = batch.messages.back().created_at;
+    const outbox::Message* const newest = batch.messages.empty() ? nullptr : &batch.messages.back();
     after_commit(unit, generation.number, std::move(states), std::move(told), result, newest);
     guard.done();
 }
@@ -156,6 +155,7 @@ db::Task<Generation> Engine::load(db::UnitOfWork& unit, std::span<const FoldEven
         instruments_.cache_hits.add(static_cast<double>(hits));
     }
     instruments_.cache_misses.add(static_cast<double>(missing.size()));
+    instruments_.parked_keys.set(static_cast<double>(results[1].size()));
     Store::fill(results[2], states);
     for (const db::Row& row : results[1])
         states[row.get<std::string>(0)].parked = true;
@@ -246,14 +246,16 @@ void Engine::plan_deltas(std::int64_t generation, StreamPosition at, std::span<c
 }
 
 void Engine::after_commit(db::UnitOfWork& unit, std::int64_t generation, KeyStates states, DeltaBatch batch,
-                          const FoldResult& result, std::optional<db::Timestamp> newest) {
+                          const FoldResult& result, const outbox::Message* newest) {
     auto told = std::make_shared<const DeltaBatch>(std::move(batch));
     if (core::mutant("projection_delta_before_commit")) publish(told);
     std::string first_fault;
     for (const ParkedEvent& event : result.parked)
         if (event.failed && first_fault.empty()) first_fault = fmt::format("key '{}': {}", event.key, event.text);
-    unit.after_commit([self = shared_from_this(), generation, states = std::move(states), told = std::move(told),
-                       newest, folded = result.folded, replayed = result.replayed, parked = result.parked.size(),
+    std::optional<std::pair<db::Timestamp, core::Position>> last;
+    if (newest != nullptr) last.emplace(newest->created_at, newest->position);
+    unit.after_commit([self = shared_from_this(), generation, states = std::move(states), told = std::move(told), last,
+                       folded = result.folded, replayed = result.replayed, parked = result.parked.size(),
                        fault = std::move(first_fault)]() mutable {
         self->cache_.put(generation, std::move(states));
         self->instruments_.batches.add();
@@ -263,9 +265,7 @@ void Engine::after_commit(db::UnitOfWork& unit, std::int64_t generation, KeyStat
         if (parked > 0) self->log_.warn("parked {} events; {}", parked, fault);
         if (core::mutant("projection_delta_before_commit")) return;
         self->publish(std::move(told));
-        if (newest)
-            self->instruments_.commit_to_delta.observe(
-                std::chrono::duration<double>(self->around_.clock->system_now() - *newest).count());
+        if (last) self->measure_lag(last->first, last->second);
     });
     unit.after_rollback([self = shared_from_this()] { self->forget(); });
 }
@@ -280,7 +280,15 @@ FoldResult Engine::fold_for(const Generation& generation, std::span<const FoldEv
 void Engine::announce_after_commit(db::UnitOfWork& unit, const Generation& generation, const FoldResult& result) {
     DeltaBatch told = new_batch(generation.number);
     told.changes = changes_of(definition(), result.keys, generation.epoch, false);
-    after_commit(unit, generation.number, {}, std::move(told), result, std::nullopt);
+    after_commit(unit, generation.number, {}, std::move(told), result, nullptr);
+}
+
+void Engine::measure_lag(db::Timestamp created_at, core::Position position) const {
+    const double age = std::chrono::duration<double>(around_.clock->system_now() - created_at).count();
+    instruments_.commit_to_delta.observe(age);
+    instruments_.lag_seconds.set(age);
+    if (around_.outbox != nullptr)
+        instruments_.lag_events.set(static_cast<double>(around_.outbox->head().value() - position.value()));
 }
 
 void Engine::publish(std::shared_ptr<const DeltaBatch> batch) {

@@ -13,6 +13,7 @@
 #include "sluice/core/log.hpp"
 #include "sluice/db/data_source.hpp"
 #include "sluice/outbox/handler.hpp"
+#include "sluice/outbox/outbox.hpp"
 #include "sluice/projection/delta_sink.hpp"
 #include "sluice/projection/internal/instruments.hpp"
 #include "sluice/projection/internal/state_cache.hpp"
@@ -30,6 +31,7 @@ struct Surroundings {
     const core::Clock* clock;  // outlives the projections
     Settings settings;
     std::shared_ptr<DeltaSink> sink;  // shared with whoever else publishes to it; null: nobody listens
+    const outbox::Outbox* outbox;     // outlives its batches; null: not attached
 };
 
 /// A projection as `add` was given it.
@@ -90,7 +92,8 @@ private:
     Plan plan(const Generation& generation, const outbox::Batch& batch, const FoldResult& result);
     void plan_epoch(const Generation& generation, const outbox::Batch& batch, Plan& plan) const;
     void after_commit(db::UnitOfWork& unit, std::int64_t generation, KeyStates states, DeltaBatch batch,
-                      const FoldResult& result, std::optional<db::Timestamp> newest);
+                      const FoldResult& result, const outbox::Message* newest);
+    void measure_lag(db::Timestamp created_at, core::Position position) const;
     [[nodiscard]] Generation checked(const db::Result& active) const;
 
     const Surroundings& around_;

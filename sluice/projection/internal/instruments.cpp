@@ -25,8 +25,11 @@ Instruments::Instruments(core::Metrics& metrics, const std::string& source, cons
     cache_misses = counter("sluice_projection_cache_misses_total", "Keys whose state was read from the database");
     deltas = counter("sluice_projection_deltas_total", "Deltas handed to the sink");
     rebuilds = counter("sluice_projection_rebuilds_total", "Rebuilds that reached their switch");
-    rebuild_events =
-        metrics.gauge("sluice_projection_rebuild_events", "Events folded by the rebuild in progress", labels);
+    const auto gauge = [&](const char* name, const char* help) { return metrics.gauge(name, help, labels); };
+    rebuild_events = gauge("sluice_projection_rebuild_events", "Events folded by the rebuild in progress");
+    parked_keys = gauge("sluice_projection_parked_keys", "Keys whose events wait");
+    lag_events = gauge("sluice_projection_lag_events", "Messages of the log behind its head after the last batch");
+    lag_seconds = gauge("sluice_projection_lag_seconds", "Age of the newest event of the last batch at its commit");
     batch_events =
         metrics.histogram("sluice_projection_batch_events", "Messages per batch", labels, event_count_buckets());
     load_seconds = seconds("sluice_projection_load_seconds", "Reading the states of a batch");

@@ -21,6 +21,9 @@ struct Instruments {
     core::Counter deltas;
     core::Counter rebuilds;
     core::Gauge rebuild_events;
+    core::Gauge parked_keys;
+    core::Gauge lag_events;
+    core::Gauge lag_seconds;
     core::Histogram batch_events;
     core::Histogram load_seconds;
     core::Histogram fold_seconds;

@@ -83,6 +83,10 @@ void SourcedHome::take(const Frame& frame, core::SteadyTime now) {
 
 /// Takes what is held and fits, sends everything taken, and sees to the gap in front of the rest.
 void SourcedHome::settle(core::SteadyTime now) {
+    if (held_epoch_ != epoch_) {  // what is held belongs to an epoch that only a state leads to
+        send_taken();
+        return ask_reset();
+    }
     while (!held_.empty() && held_.begin()->first <= last_.next()) {
         if (held_.begin()->first > last_) take(held_.begin()->second, now);
         held_.erase(held_.begin());

@@ -107,7 +107,7 @@ public:
 
 private:
     [[nodiscard]] bool has_audience() const noexcept { return has_members_ || !waiting_.empty(); }
-    [[nodiscard]] bool has_gap() const noexcept { return !held_.empty() || target_ > last_; }
+    [[nodiscard]] bool has_gap() const noexcept { return held_epoch_ == epoch_ && (!held_.empty() || target_ > last_); }
     void hear(const std::string& epoch);
     void hold(const Frame& frame);
     void forget_position() noexcept;

@@ -8,6 +8,7 @@ namespace sluice::realtime {
 namespace {
 
 constexpr std::size_t kPinFactor = 4;
+constexpr std::size_t kSpentEntries = 32;  // sent ones that are tolerated in front
 
 }  // namespace
 
@@ -132,8 +133,8 @@ Sent OutboundQueue::consume(std::size_t bytes) {
             ++head_;
         }
     }
-    if (empty()) {
-        entries_.clear();
+    if (empty() || (head_ >= kSpentEntries && head_ * 2 >= entries_.size())) {
+        entries_.erase(entries_.begin(), entries_.begin() + static_cast<std::ptrdiff_t>(head_));
         head_ = 0;
     }
     return sent;

@@ -2,7 +2,18 @@
 
 #include <utility>
 
+#include <boost/asio/post.hpp>
+
 namespace sluice::realtime {
+namespace {
+
+/// A source may answer without ever waiting; the home that asks is not ready for that before its turn is over.
+runtime::Task<void> run_later(runtime::Executor executor, SourceCalls::Start start) {
+    co_await boost::asio::post(executor, runtime::use_task);
+    co_await start();
+}
+
+}  // namespace
 
 SourceCalls::SourceCalls(runtime::Shard& shard, core::Logger log, std::size_t limit, Tick deadline)
     : shard_(shard), log_(std::move(log)), limit_(limit), deadline_(deadline) {}
@@ -15,7 +26,7 @@ void SourceCalls::run(std::string name, Start start, Tick now) {
         return;
     }
     Call& call = running_.emplace_back(shard_, log_, now + deadline_);
-    call.scope.spawn(std::move(name), start());
+    call.scope.spawn(std::move(name), run_later(shard_.executor(), std::move(start)));
 }
 
 void SourceCalls::forget_ended() {

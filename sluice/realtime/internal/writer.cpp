@@ -13,9 +13,8 @@ namespace {
 constexpr std::size_t kSlicesPerCall = 256;
 constexpr std::size_t kVisitsPerTurn = 16'384;  // of members whose frames only go into a queue
 constexpr std::size_t kSpareQueues = 64;
-constexpr std::size_t kSpareBatches = 16;
-constexpr std::size_t kLargestSpareBatch = 64 * 1024;
-constexpr std::uint32_t kPrefetch = 4;  // members ahead
+constexpr std::size_t kLargestKeptBatch = 4 * 1024;  // of a room, for its next frames
+constexpr std::uint32_t kPrefetch = 4;               // members ahead
 
 std::span<const std::byte> bytes_of(std::string_view view) noexcept {
     return std::as_bytes(std::span(view));
@@ -112,13 +111,9 @@ void Writer::freeze(LocalRoom& room) {
 
 void Writer::finish(LocalRoom& room) {
     room.members.end_walk();
-    if (room.walked->is_unshared() && spare_batches_.size() < kSpareBatches &&
-        room.walked->size() <= kLargestSpareBatch) {
+    if (!room.open && room.walked->is_unshared() && room.walked->size() <= kLargestKeptBatch) {
         room.walked->clear();
-        if (room.open)
-            spare_batches_.push_back(std::move(room.walked));
-        else
-            room.open = std::move(room.walked);
+        room.open = std::move(room.walked);
     }
     room.walked = {};
     room.members.compact([](MemberList<Connection>::Member& member, std::uint32_t index) {
@@ -145,10 +140,11 @@ void Writer::walk_each(std::vector<LocalRoom*>& walks, std::size_t& visits) {
 
 /// True when every member has been visited.
 bool Writer::walk(LocalRoom& room, std::size_t& visits, std::size_t& sends) {
-    for (; room.walk_at < room.walk_end; ++room.walk_at) {
+    while (room.walk_at < room.walk_end) {
         if (visits == 0 || sends == 0) return false;
-        if (room.walk_at + kPrefetch < room.walk_end) __builtin_prefetch(room.members.at(room.walk_at + kPrefetch).who);
-        auto& member = room.members.at(room.walk_at);
+        const std::uint32_t index = room.walk_at++;  // first: whoever is closed by the visit has nothing left to get
+        if (index + kPrefetch < room.walk_end) __builtin_prefetch(room.members.at(index + kPrefetch).who);
+        auto& member = room.members.at(index);
         if (member.who == nullptr) continue;
         --visits;
         visit(room, member, sends);

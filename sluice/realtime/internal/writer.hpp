@@ -98,7 +98,6 @@ private:
     std::deque<TenantWalk> tenants_;
     std::vector<ConnectionId> dirty_;
     std::vector<std::unique_ptr<OutboundQueue>> spare_queues_;
-    std::vector<BatchRef> spare_batches_;
 };
 
 }  // namespace sluice::realtime

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "sluice/core/assert.hpp"
+#include "sluice/core/mutant.hpp"
 
 namespace sluice::db::sqlite {
 
@@ -260,7 +261,11 @@ void GroupFsm::on_served(const Outcome& outcome, SteadyTime now) {
 void GroupFsm::on_release(const Outcome& outcome) {
     if (outcome.step == Step::gone) return lose(*unit_);
     if (outcome.step != Step::ok) return undo_with(Verdict::failed);
-    released_.push_back(*unit_);
+    if (core::mutant("sqlite_acknowledges_before_commit")) {
+        answer(*unit_, Verdict::done, true);
+    } else {
+        released_.push_back(*unit_);
+    }
     end_unit();
 }
 
@@ -305,7 +310,7 @@ void GroupFsm::on_commit(const Outcome& outcome, SteadyTime now) {
 void GroupFsm::lose(UnitId culprit) {
     answer(culprit, Verdict::failed, true);
     end_unit();
-    end_group(Verdict::group_lost);
+    end_group(core::mutant("sqlite_acknowledges_lost_groups") ? Verdict::done : Verdict::group_lost);
 }
 
 void GroupFsm::end_unit() noexcept {

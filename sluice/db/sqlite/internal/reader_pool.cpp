@@ -74,11 +74,14 @@ ReaderPool::ReaderPool(const Settings& settings, Instruments instruments)
 ReaderPool::~ReaderPool() = default;
 
 void ReaderPool::close() {
+    std::vector<std::unique_ptr<Reader>> ending;
     {
         const std::lock_guard lock(mutex_);
-        free_.clear();
+        ending.swap(readers_);
     }
-    readers_.clear();
+    ending.clear();  // joins; a reader may still give itself back
+    const std::lock_guard lock(mutex_);
+    free_.clear();
 }
 
 runtime::Task<ReaderLease> ReaderPool::borrow(bool transaction, SteadyTime deadline) {

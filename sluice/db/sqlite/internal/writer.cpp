@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "sluice/core/assert.hpp"
+#include "sluice/core/mutant.hpp"
 #include "sluice/db/internal/failures.hpp"
 
 namespace sluice::db::sqlite {
@@ -60,7 +61,8 @@ UnitSessionPtr Writer::new_session(SteadyTime deadline) {
 
 void Writer::admit() {
     if (is_closing()) throw internal::failure(ErrorKind::connection, settings_.name, "the data source is closed");
-    if (waiting_.fetch_add(1, std::memory_order_relaxed) < settings_.queue_limit) return;
+    const bool room = waiting_.fetch_add(1, std::memory_order_relaxed) < settings_.queue_limit;
+    if (room || core::mutant("sqlite_queue_unbounded")) return;
     waiting_.fetch_sub(1, std::memory_order_relaxed);
     instruments_.refused.add();
     throw internal::failure(
@@ -141,6 +143,7 @@ void Writer::loop() {
             continue;
         }
         const Outcome outcome = perform(action);
+        if (outcome.step == Step::gone) instruments_.groups_lost.add();
         now_ = std::chrono::steady_clock::now();
         fsm_.on(outcome, now_);
     }

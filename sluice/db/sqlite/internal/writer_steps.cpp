@@ -167,7 +167,6 @@ Outcome Writer::commit() {
     // The frames may be whole in the WAL although they could not be synchronised: a crash would bring them back.
     commit_unknown_ = (sqlite3_extended_errcode(engine_->handle()) & 0xff) == SQLITE_IOERR;
     seen_version_ = -1;
-    instruments_.groups_lost.add();
     log_.error("{}: COMMIT of {} units failed: {}", settings_.name, fsm_.released(), core::describe(group_error_));
     return outcome;
 }

@@ -11,7 +11,7 @@
 #include "sluice/core/json.hpp"
 #include "sluice/outbox/codec.hpp"
 #include "sluice/outbox/message.hpp"
-#include "sluice/projection/internal/sample_projections.hpp"
+#include "sluice/projection/test_sample_projections.hpp"
 
 namespace sluice::projection::sample {
 
