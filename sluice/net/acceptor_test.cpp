@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <string>
 #include <vector>
 
@@ -138,6 +139,9 @@ TEST(Acceptor, out_of_descriptors_it_pauses_says_so_once_and_goes_on) {
     shard.add_flusher([&] { ++turns; });
     scope.spawn("accept", acceptor.run([&](Socket) { ++taken; }));
     const std::vector<Client> clients(2);
+    // Asked for before the descriptors are gone: the sanitizer's first look at a virtual table needs two of them.
+    const std::string reason = boost::system::error_code(EMFILE, boost::asio::error::get_system_category()).message();
+    sink->write(core::LogLevel::debug, "test", reason);
     NoMoreDescriptors tight;
     for (const Client& client : clients)
         ASSERT_TRUE(client.connect(listener.port()));
@@ -155,7 +159,7 @@ TEST(Acceptor, out_of_descriptors_it_pauses_says_so_once_and_goes_on) {
     const auto lines = sink->lines();
     const auto warnings = std::ranges::count(lines, core::LogLevel::warn, &sluice::testing::LogLine::level);
     EXPECT_EQ(warnings, 1);
-    EXPECT_TRUE(sink->contains("cannot accept connections: Too many open files"));
+    EXPECT_TRUE(sink->contains("cannot accept connections: " + reason));
     EXPECT_TRUE(sink->contains("accepting connections again"));
 }
 

@@ -35,8 +35,15 @@ std::expected<http::TenantBinding, http::TenantRefusal> bind(const tenant::Tenan
                                                              const db::DataSourceRegistry& sources,
                                                              const tenant::Strategy& strategy,
                                                              const http::Request& request) {
-    const tenant::RequestFacts facts{request.headers.find("Host").value_or(""), request.path,
-                                     [&](std::string_view name) { return request.headers.find(name); }};
+    std::string joined;
+    auto header = [&](std::string_view name) -> std::optional<std::string_view> {
+        if (request.headers.count(name) < 2) return request.headers.find(name);
+        joined.clear();  // two tenants in two fields are one malformed name, not the first of them
+        for (const auto& [field, value] : request.headers)
+            if (http::same_name(field, name)) joined += joined.empty() ? value : ", " + value;
+        return joined;
+    };
+    const tenant::RequestFacts facts{request.headers.find("Host").value_or(""), request.path, header};
     auto resolved = tenant::resolve(tenants, strategy, facts);
     if (resolved)
         return http::TenantBinding{resolved->tenant->id, sources.find(resolved->tenant->data_source),

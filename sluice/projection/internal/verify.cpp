@@ -81,7 +81,7 @@ private:
 
     /// States and lane positions of one snapshot.
     db::Task<void> read_stored(db::UnitOfWork& unit, std::size_t pass) {
-        constexpr std::int64_t kPage = 1'000;
+        constexpr std::int64_t kComparedPage = 1'000;
         const Store& store = engine_.store();
         const Generation generation = co_await engine_.active(unit);
         const db::Result lanes = co_await unit.query(store.texts().lanes, store.projection(), generation.number);
@@ -90,7 +90,7 @@ private:
         std::string after;
         while (!too_heavy()) {
             const db::Result rows =
-                co_await unit.query(store.texts().page, store.projection(), generation.number, after, kPage);
+                co_await unit.query(store.texts().page, store.projection(), generation.number, after, kComparedPage);
             if (rows.empty()) break;
             after = rows.rows.back().get<std::string>(0);
             KeyStates page;
