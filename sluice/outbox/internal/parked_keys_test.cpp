@@ -7,37 +7,37 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const core::SteadyTime kStart{1h};
+const core::SteadyTime kParkedStart{1h};
 
 ParkedKey due_at(core::SteadyTime time) {
-    return {{1, kStart, time}, false};
+    return {{1, kParkedStart, time}, false};
 }
 
 TEST(ParkedKeys, gives_the_key_that_is_due_longest) {
     ParkedKeys keys;
-    keys.put("1/a", due_at(kStart + 2s));
-    keys.put("1/b", due_at(kStart + 1s));
+    keys.put("1/a", due_at(kParkedStart + 2s));
+    keys.put("1/b", due_at(kParkedStart + 1s));
 
-    EXPECT_EQ(keys.due(kStart), std::nullopt);
-    EXPECT_EQ(keys.next_due(), kStart + 1s);
-    EXPECT_EQ(keys.due(kStart + 3s), "1/b");
+    EXPECT_EQ(keys.due(kParkedStart), std::nullopt);
+    EXPECT_EQ(keys.next_due(), kParkedStart + 1s);
+    EXPECT_EQ(keys.due(kParkedStart + 3s), "1/b");
 }
 
 TEST(ParkedKeys, never_gives_one_that_is_held) {
     ParkedKeys keys;
-    keys.put("1/a", {{16, kStart, kStart}, true});
+    keys.put("1/a", {{16, kParkedStart, kParkedStart}, true});
 
     EXPECT_TRUE(keys.contains("1/a"));
-    EXPECT_EQ(keys.due(kStart + 1h), std::nullopt);
+    EXPECT_EQ(keys.due(kParkedStart + 1h), std::nullopt);
     EXPECT_EQ(keys.next_due(), std::nullopt);
 }
 
 TEST(ParkedKeys, forgets_the_turn_of_a_key_that_is_put_again_or_erased) {
     ParkedKeys keys;
-    keys.put("1/a", due_at(kStart + 1s));
-    keys.put("1/a", due_at(kStart + 5s));
+    keys.put("1/a", due_at(kParkedStart + 1s));
+    keys.put("1/a", due_at(kParkedStart + 5s));
     EXPECT_EQ(keys.size(), 1U);
-    EXPECT_EQ(keys.next_due(), kStart + 5s);
+    EXPECT_EQ(keys.next_due(), kParkedStart + 5s);
 
     keys.erase("1/a");
 

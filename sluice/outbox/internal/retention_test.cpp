@@ -9,7 +9,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const core::SystemTime kNow{1'700'000'000s};
+const core::SystemTime kRetentionNow{1'700'000'000s};
 
 TEST(Retention, keeps_what_the_slowest_cursor_has_not_passed) {
     const std::vector<CursorFront> fronts = {{10, 50, 7}, {3, 20, 5}, {0, 9, 6}};
@@ -31,12 +31,13 @@ TEST(Retention, never_removes_the_newest_tick) {
 }
 
 TEST(Retention, removes_a_prefix_that_is_passed_and_old_enough) {
-    const std::vector<TickAge> oldest = {{4, kNow - 3h}, {5, kNow - 2h}, {6, kNow - 10min}, {7, kNow - 2h}};
+    const std::vector<TickAge> oldest = {
+        {4, kRetentionNow - 3h}, {5, kRetentionNow - 2h}, {6, kRetentionNow - 10min}, {7, kRetentionNow - 2h}};
 
-    EXPECT_EQ(removable(oldest, 9, kNow - 1h), 2U);
-    EXPECT_EQ(removable(oldest, 4, kNow - 1h), 1U);
-    EXPECT_EQ(removable(oldest, 9, kNow), 4U);
-    EXPECT_EQ(removable(oldest, 3, kNow), 0U);
+    EXPECT_EQ(removable(oldest, 9, kRetentionNow - 1h), 2U);
+    EXPECT_EQ(removable(oldest, 4, kRetentionNow - 1h), 1U);
+    EXPECT_EQ(removable(oldest, 9, kRetentionNow), 4U);
+    EXPECT_EQ(removable(oldest, 3, kRetentionNow), 0U);
 }
 
 }  // namespace
