@@ -104,7 +104,7 @@ def run(command, environment):
 
 
 def make_folder(parent=None):
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="sluice-run-", dir=parent))
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="sluice-dev-", dir=parent))
     folder.chmod(0o755)  # a test may start a server as another user in it
     return folder
 

@@ -166,6 +166,7 @@ private:
         settings.name = "shop";
         settings.path = folder_.file("shop.sqlite3");
         settings.synchronous = db::sqlite::Synchronous::normal;
+        settings.hold_limit = std::chrono::seconds(60);  // no test here measures time, and a sanitizer is slow
         source_ = db::sqlite::Database::open(settings, core::Logger(), metrics_);
     }
     void close() {
