@@ -62,6 +62,8 @@ public:
     core::Epoch ledger_epoch() const noexcept override { return epoch; }
     db::Task<void> stop(std::chrono::milliseconds) override { co_return; }
 
+    [[nodiscard]] std::uint16_t lanes() const noexcept { return lanes_; }
+
     std::vector<outbox::Message> messages;
     core::Epoch epoch{1};
     std::int64_t oldest = 1;
