@@ -101,6 +101,8 @@ int run_hub_server() {
             hub->add_gateway(std::move(gateway));
         }
     }
+    routes.websocket("/idle", into(hub, realtime::Endpoint::gateway("/idle"), who), http::Tenancy::none);
+    hub->add_gateway({.path = "/idle"});
     routes.websocket("/live", into(hub, realtime::Endpoint::channels(), who), http::Tenancy::none);
     hub->start();
     shards.start();

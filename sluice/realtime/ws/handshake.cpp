@@ -14,6 +14,13 @@ namespace {
 constexpr std::string_view kKeySuffix = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 constexpr std::string_view kBase64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
+/// Fetched once: OpenSSL looks an algorithm up by name each time it is asked for by EVP_sha1().
+const EVP_MD* sha1() {
+    static const EVP_MD* const fetched = EVP_MD_fetch(nullptr, "SHA1", nullptr);
+    SLUICE_ASSERT(fetched != nullptr, "OpenSSL has no SHA-1, which RFC 6455 needs");
+    return fetched;
+}
+
 constexpr char lower(char c) noexcept {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
@@ -135,7 +142,7 @@ std::string accept_of(std::string_view key) {
     const std::string text = std::string(key) + std::string(kKeySuffix);
     std::array<unsigned char, 20> digest{};
     unsigned digest_size = 0;
-    const int hashed = EVP_Digest(text.data(), text.size(), digest.data(), &digest_size, EVP_sha1(), nullptr);
+    const int hashed = EVP_Digest(text.data(), text.size(), digest.data(), &digest_size, sha1(), nullptr);
     SLUICE_ASSERT(hashed == 1 && digest_size == digest.size(), "OpenSSL refuses SHA-1, which RFC 6455 needs");
     std::array<unsigned char, 29> encoded{};
     const int size = EVP_EncodeBlock(encoded.data(), digest.data(), static_cast<int>(digest.size()));
