@@ -34,7 +34,7 @@ struct Scale {
 };
 
 Scale scale_of(const Options& options) {
-    if (options.quick) return {5, 1'000, 15, 2'000, 2'000};
+    if (options.quick) return {5, 1'000, 15, 4'000, 2'000};
     return {};
 }
 

@@ -108,6 +108,7 @@ struct Doorway {
 http::UpgradeDecision decide(RequestContext& context, const std::shared_ptr<Doorway>& doorway) {
     const http::Request& request = context.request;
     std::vector<realtime::ws::HeaderView> fields;
+    fields.reserve(request.headers.size());
     for (const auto& [name, value] : request.headers)
         fields.push_back({name, value});
     const realtime::ws::UpgradeRequest head{request.method, request.http_1_0 ? 0 : 1, fields};

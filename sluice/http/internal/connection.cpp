@@ -1,6 +1,7 @@
 #include "sluice/http/internal/connection.hpp"
 
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <span>
 #include <utility>
@@ -98,7 +99,7 @@ public:
 private:
     Task<bool> serve_one();
     Task<bool> read_head();
-    Task<std::optional<Request>> read_request();
+    Task<bool> read_request(Request& into);
     Task<bool> read_body(RequestParser& parser);
     Task<Read> wait_for_request();
     Task<bool> readable();
@@ -233,33 +234,35 @@ Task<bool> Connection::read_body(RequestParser& parser) {
     co_return false;
 }
 
-Task<std::optional<Request>> Connection::read_request() {
+/// Answers whether `into` is a complete request.
+Task<bool> Connection::read_request(Request& into) {
     const bool has_head = co_await read_head();
-    if (!has_head) co_return std::nullopt;
+    if (!has_head) co_return false;
     RequestParser parser(shared_.settings.body_limit);
     BodyProgress head = parser.head(std::string_view(input_).substr(0, head_length_));
     input_.erase(0, head_length_);
     if (head.refused != 0) {
         Refused refused{head.refused, std::move(head.reason)};
         co_await refuse(std::move(refused));
-        co_return std::nullopt;
+        co_return false;
     }
     if (!parser.done() && input_.empty() && parser.expects_continue()) {
         const bool sent = co_await send("HTTP/1.1 100 Continue\r\n\r\n", "");
-        if (!sent) co_return std::nullopt;
+        if (!sent) co_return false;
     }
     const bool complete = co_await read_body(parser);
-    if (!complete) co_return std::nullopt;
-    Request request = parser.take();
-    request.peer = peer_;
-    co_return request;
+    if (!complete) co_return false;
+    into = parser.take();
+    into.peer = peer_;
+    co_return true;
 }
 
 Task<bool> Connection::serve_one() {
-    std::optional<Request> request = co_await read_request();
-    if (!request) co_return false;
-    RequestContext context;
-    context.request = std::move(*request);
+    // Not in the frame, which would be of a size that malloc looks for in its bins at every request.
+    const auto owned = std::make_unique<RequestContext>();
+    RequestContext& context = *owned;
+    const bool complete = co_await read_request(context.request);
+    if (!complete) co_return false;
     context.id = core::unique_id();
     context.deadline = shard_.clock().steady_now() + shared_.settings.request_time;
     shared_.metrics.requests.add();

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 #include <openssl/evp.h>
+#include <boost/container/small_vector.hpp>
 
 #include "sluice/core/assert.hpp"
 
@@ -20,6 +21,9 @@ const EVP_MD* sha1() {
     SLUICE_ASSERT(fetched != nullptr, "OpenSSL has no SHA-1, which RFC 6455 needs");
     return fetched;
 }
+
+/// A request repeats hardly any field, so its values stay on the stack.
+using Values = boost::container::small_vector<std::string_view, 4>;
 
 constexpr char lower(char c) noexcept {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
@@ -38,15 +42,15 @@ std::string_view trim(std::string_view text) noexcept {
     return text;
 }
 
-std::vector<std::string_view> values_of(const UpgradeRequest& request, std::string_view name) {
-    std::vector<std::string_view> values;
+Values values_of(const UpgradeRequest& request, std::string_view name) {
+    Values values;
     for (const HeaderView& header : request.headers)
         if (same_word(header.name, name)) values.push_back(trim(header.value));
     return values;
 }
 
-std::vector<std::string_view> list_of(const UpgradeRequest& request, std::string_view name) {
-    std::vector<std::string_view> items;
+Values list_of(const UpgradeRequest& request, std::string_view name) {
+    Values items;
     for (std::string_view value : values_of(request, name)) {
         while (true) {
             const std::size_t comma = value.find(',');
