@@ -194,6 +194,7 @@ Task<Read> Connection::read_more(std::chrono::milliseconds limit) {
 /// Answers whether a complete, accepted head stands at the front of `input_`.
 Task<bool> Connection::read_head() {
     phase_deadline_.reset();
+    if (input_ == "\r\n") input_.clear();  // behind the last request; it does not begin the next one
     if (input_.empty()) {
         const Read first = co_await wait_for_request();
         if (first != Read::more) co_return false;

@@ -108,7 +108,9 @@ std::optional<Refused> flaw_of_head(const UpgradeRequest& request) {
     const auto versions = values_of(request, "Sec-WebSocket-Version");
     if (versions.size() != 1) return refuse(400, "the request needs exactly one Sec-WebSocket-Version").error();
     if (versions[0] != "13")
-        return refuse(426, "only version 13 of WebSocket is spoken here", {{"Sec-WebSocket-Version", "13"}}).error();
+        return refuse(426, "only version 13 of WebSocket is spoken here",
+                      {{"Sec-WebSocket-Version", "13"}, {"Upgrade", "websocket"}, {"Connection", "Upgrade"}})
+            .error();
     const auto keys = values_of(request, "Sec-WebSocket-Key");
     if (keys.size() != 1 || !is_key(keys[0]))
         return refuse(400, "Sec-WebSocket-Key has to be the base64 of 16 bytes, once").error();
