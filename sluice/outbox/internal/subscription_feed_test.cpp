@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "sluice/core/random.hpp"
+#include "sluice/testing/scale.hpp"
 
 namespace sluice::outbox {
 namespace {
@@ -203,7 +204,7 @@ TEST(SubscriptionFeed, merges_queues_by_position_and_passes_over_others) {
 
 /// Ticks, stretches of any length and acknowledgements in any order: each lane still gets every number once.
 TEST(SubscriptionFeed, gives_every_number_once_whatever_the_interleaving) {
-    for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+    for (std::uint64_t seed = 1; seed <= static_cast<std::uint64_t>(testing::scaled(300)); ++seed) {
         SCOPED_TRACE(seed);
         core::Random random(seed);
         constexpr std::uint16_t kLanes = 4;
