@@ -106,7 +106,8 @@ TEST(Placeholders, random_bytes_never_lose_or_move_a_byte_outside_placeholders) 
         // Only `$` before digits may have become `?`.
         ASSERT_EQ(result->text.size(), sql.size()) << sql;
         for (std::size_t j = 0; j < sql.size(); ++j) {
-            if (result->text[j] != sql[j]) ASSERT_TRUE(sql[j] == '$' && result->text[j] == '?') << sql;
+            const bool is_replaced = sql[j] == '$' && result->text[j] == '?';
+            ASSERT_TRUE(result->text[j] == sql[j] || is_replaced) << sql;
         }
     }
 }
