@@ -60,7 +60,9 @@ public:
         if (fresh.empty()) return;
         const Tick tick = ledger_->plan(fresh, core::SystemTime(std::chrono::seconds(1))).tick;
         group.put(tick);
-        if (commits) ASSERT_TRUE(ledger_->apply(tick));
+        if (commits) {
+            ASSERT_TRUE(ledger_->apply(tick));
+        }
     }
 
 private:

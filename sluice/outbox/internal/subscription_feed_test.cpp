@@ -242,11 +242,15 @@ TEST(SubscriptionFeed, gives_every_number_once_whatever_the_interleaving) {
                     }
                     const Tick tick = log.tick(messages);
                     feed.saw(tick);
-                    if (random.below(4) > 0) ASSERT_TRUE(feed.offer(log.slice_of(tick)));
+                    if (random.below(4) > 0) {
+                        ASSERT_TRUE(feed.offer(log.slice_of(tick)));
+                    }
                     break;
                 }
                 case 1:
-                    if (const auto from = feed.wants()) ASSERT_TRUE(feed.offer(log.read(*from, 1 + random.below(10))));
+                    if (const auto from = feed.wants()) {
+                        ASSERT_TRUE(feed.offer(log.read(*from, 1 + random.below(10))));
+                    }
                     break;
                 case 2:
                     if (feed.lane(lane).size() > 0 && random.below(5) == 0)
@@ -261,7 +265,9 @@ TEST(SubscriptionFeed, gives_every_number_once_whatever_the_interleaving) {
         for (int round = 0; round < 5'000 && !feed.passed_all(); ++round) {
             for (std::size_t lane = 0; lane < feed.lanes(); ++lane)
                 consume(lane, feed.lane(lane).size());
-            if (const auto from = feed.wants()) ASSERT_TRUE(feed.offer(log.read(*from, 7)));
+            if (const auto from = feed.wants()) {
+                ASSERT_TRUE(feed.offer(log.read(*from, 7)));
+            }
         }
         ASSERT_TRUE(feed.passed_all());
         ASSERT_EQ(got, ours);

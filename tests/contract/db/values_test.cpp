@@ -124,7 +124,7 @@ TEST_P(DbValues, placeholders_may_repeat_and_stand_in_any_order) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Db, DbValues, ::testing::ValuesIn(drivers()),
-                         [](const auto& info) { return info.param->name(); });
+                         [](const auto& given) { return given.param->name(); });
 
 }  // namespace
 }  // namespace sluice::contract
