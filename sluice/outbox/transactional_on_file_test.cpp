@@ -282,6 +282,28 @@ TEST(TransactionalOnFile, a_message_that_keeps_the_writer_too_long_is_isolated_a
     EXPECT_EQ(test.effects.committed(), payloads(4));
 }
 
+TEST(TransactionalOnFile, a_retry_waits_as_long_as_it_asked_whatever_is_published) {
+    Transactional test;
+    std::vector<std::chrono::steady_clock::time_point> times;
+    test.effects.answer = [&](const Message& message) {
+        if (message.payload != "1") return Outcome::ok();
+        times.push_back(std::chrono::steady_clock::now());
+        return message.attempts == 0 ? Outcome::retry("later", std::chrono::milliseconds(300)) : Outcome::ok();
+    };
+    test.start();
+    test.bed.publish("orders", numbered(1));
+    // The first try undid the unit, the second was judged.
+    EXPECT_EQ(eventually(test.bed, "select count(*) from sluice_attempt", 1), 1);
+
+    for (int i = 0; i < 20; ++i)
+        test.bed.publish("orders", {{"k", "more"}});
+
+    ASSERT_TRUE(test.bed.drained());
+    ASSERT_GE(times.size(), 2U);
+    EXPECT_GE(times.back() - times[times.size() - 2], std::chrono::milliseconds(300));
+    EXPECT_EQ(test.effects.committed().front(), "1");
+}
+
 TEST(TransactionalOnFile, pauses_between_tries_grow) {
     Transactional test;
     std::vector<std::chrono::steady_clock::time_point> times;
@@ -300,6 +322,26 @@ TEST(TransactionalOnFile, pauses_between_tries_grow) {
     // 20, 40, 80, 160 ms, up to half of each taken away.
     EXPECT_GE(times.back() - times[times.size() - 2], std::chrono::milliseconds(80));
     EXPECT_GE(times[times.size() - 2] - times[times.size() - 3], std::chrono::milliseconds(40));
+}
+
+TEST(TransactionalOnFile, failures_are_counted_over_a_restart) {
+    Transactional test;
+    test.effects.answer = [](const Message&) { return Outcome::retry("not today"); };
+    test.start();
+    test.bed.publish("orders", numbered(1));
+    ASSERT_TRUE(test.effects.watch.until([&] { return test.effects.tries.size() >= 4; }));
+    test.bed.stop();
+    const std::int64_t counted = test.bed.number("select attempts from sluice_attempt");
+    test.effects.tries.clear();
+    test.effects.answer = nullptr;
+
+    test.start();
+
+    ASSERT_TRUE(test.bed.drained());
+    ASSERT_FALSE(test.effects.tries.empty());
+    EXPECT_GE(counted, 2);
+    EXPECT_EQ(test.effects.tries.back().attempts, counted);
+    EXPECT_THAT(test.effects.committed(), ElementsAre("1"));
 }
 
 /// Waits at its gate before it writes anything, so that it holds no lock there.

@@ -138,7 +138,9 @@ db::Task<void> TransactionalProcessor::handle_messages(db::UnitOfWork& unit, Uni
             if (!go_on) co_return;
         } else if (item.fate == Item::Fate::handle) {
             std::optional<Complaint> complaint;
-            co_await try_message(unit, item.message(), complaint);
+            const bool tried = item.attempts > 0;
+            const Message again = tried ? with_attempts(item) : Message();
+            co_await try_message(unit, tried ? again : item.message(), complaint);
             if (complaint) {
                 run.culprit = {i, *complaint};
                 throw Undone();
