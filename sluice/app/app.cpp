@@ -14,6 +14,7 @@
 
 #include "sluice/app/internal/data_folder.hpp"
 #include "sluice/app/internal/edge.hpp"
+#include "sluice/app/internal/open_files.hpp"
 #include "sluice/app/internal/tenant_runtime.hpp"
 #include "sluice/core/error.hpp"
 #include "sluice/http/health.hpp"
@@ -217,6 +218,7 @@ int App::run() {
     int code = 0;
     try {
         state_->check_public();
+        state_->log.info("up to {} files and connections may be open", internal::raise_open_files());
         folder.emplace(state_->settings().data_dir);
         state_->start_shards();
         state_->start_tenants();

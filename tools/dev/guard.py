@@ -15,7 +15,7 @@ import time
 
 PR_SET_CHILD_SUBREAPER = 36
 STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
-GRACE_SECONDS = 10
+GRACE_SECONDS = int(os.environ.get("SLUICE_TEST_GRACE_SECONDS", 10))
 MEMORY = pathlib.Path("/dev/shm")
 LEAST_FREE_MEMORY = 1 << 30  # bytes; containers often have 64 MiB here
 

@@ -26,6 +26,7 @@ everything_installed() { ensure_packages "${build_packages[@]}" "${test_packages
 
 part_lint() {
     checked "lint self-test" lint-self-test.log tools/lint --self-test || return 1
+    checked "an interrupted run leaves nothing" guard-self-test.log python3 tools/dev/guard_selftest.py || return 1
     logged lint.log tools/lint --results "$part_results/checks.tsv"
 }
 
