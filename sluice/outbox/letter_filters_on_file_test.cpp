@@ -38,21 +38,21 @@ protected:
         bed.publish_message(message);
         ASSERT_TRUE(bed.drained());
     }
-    [[nodiscard]] std::vector<std::int64_t> found(const DeadLetterFilter& filter) {
+    [[nodiscard]] std::vector<std::int64_t> found(const DeadLetterFilter& by) {
         std::vector<std::int64_t> ids;
-        for (const DeadLetter& letter : bed.list(filter))
+        for (const DeadLetter& letter : bed.list(by))
             ids.push_back(letter.id);
-        EXPECT_EQ(bed.count(filter), ids.size());
+        EXPECT_EQ(bed.count(by), ids.size());
         LetterOptions dry;
         dry.dry_run = true;
-        EXPECT_EQ(bed.run(bed.letters().discard(filter, dry)).ids, ids) << "a change chooses by the same rules";
+        EXPECT_EQ(bed.run(bed.letters().discard(by, dry)).ids, ids) << "a change chooses by the same rules";
         return ids;
     }
-    [[nodiscard]] std::pair<std::string, std::string> refused(const DeadLetterFilter& filter) {
-        const auto listed = error_of([&] { bed.run(bed.letters().list(filter)); });
-        EXPECT_EQ(error_of([&] { bed.run(bed.letters().count(filter)); }), listed);
-        EXPECT_EQ(error_of([&] { bed.run(bed.letters().discard(filter)); }), listed);
-        EXPECT_EQ(error_of([&] { bed.run(bed.letters().replay(filter)); }), listed);
+    [[nodiscard]] std::pair<std::string, std::string> refused(const DeadLetterFilter& by) {
+        const auto listed = error_of([&] { bed.run(bed.letters().list(by)); });
+        EXPECT_EQ(error_of([&] { bed.run(bed.letters().count(by)); }), listed);
+        EXPECT_EQ(error_of([&] { bed.run(bed.letters().discard(by)); }), listed);
+        EXPECT_EQ(error_of([&] { bed.run(bed.letters().replay(by)); }), listed);
         EXPECT_EQ(bed.count(), 5U);
         return listed;
     }
