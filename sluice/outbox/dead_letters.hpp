@@ -30,14 +30,16 @@ struct DeadLetter {
     std::optional<db::Timestamp> completed_at;  ///< when it was resolved or discarded
 };
 
-/// All that are given must hold; an empty filter is every letter in the states that the call concerns.
+/// All that are given must hold; an empty filter is every letter in the states that the call concerns. A field that
+/// cannot be meant is a `config` error, a queue or subscription that the database does not know `not_found`; both name
+/// the field.
 struct DeadLetterFilter {
-    std::optional<std::string> subscription;
+    std::optional<std::string> subscription;  ///< empty: letters that no subscription saw
     std::optional<std::string> queue;
     std::optional<core::LaneId> lane;
-    std::optional<std::string> key;
+    std::optional<std::string> key;  ///< empty: messages without a key
     std::optional<std::string> type;
-    std::optional<std::string> tenant;
+    std::optional<std::string> tenant;          ///< empty: messages without a tenant
     std::optional<db::Timestamp> failed_from;   ///< inclusive
     std::optional<db::Timestamp> failed_until;  ///< exclusive
     std::vector<LetterState> states;            ///< `list` and `count` only; empty: pending
@@ -76,7 +78,7 @@ struct ParkedMessages {
 };
 
 enum class Release : std::uint8_t {
-    retry,  ///< at once, with all tries before it
+    retry,  ///< tried again at once; tries are counted anew
     bury,   ///< the first message becomes a dead letter, the others go on
 };
 
@@ -94,7 +96,8 @@ class DeadLetters {
 public:
     virtual ~DeadLetters() = default;
 
-    /// The oldest failure first, full payloads; letters with an id above `after`.
+    /// In the order of their ids, which is that of their first failure; full payloads. For the next page give the
+    /// last id of this one as `after`.
     virtual db::Task<std::vector<DeadLetter>> list(DeadLetterFilter filter, std::uint32_t limit = 100,
                                                    std::int64_t after = 0) = 0;
     /// Without a limit.
@@ -127,7 +130,7 @@ public:
     virtual db::Task<std::vector<ParkedMessages>> parked(std::optional<std::string> subscription,
                                                          std::uint32_t limit = 100) = 0;
     /// Releases a key that is set aside, held or not; `key` empty: every single message without one. Answers the keys
-    /// released.
+    /// released. Throws `not_found` for a subscription or queue that the database does not know.
     virtual db::Task<std::uint64_t> release(std::string subscription, std::string queue, std::string key,
                                             Release how = Release::retry, std::string actor = {}) = 0;
 

@@ -58,8 +58,9 @@ public:
     [[nodiscard]] virtual std::vector<CursorStatus> status() const = 0;
     /// Waits until every subscription has passed everything numbered so far, or `limit` ran out (answers false).
     virtual db::Task<bool> drained(std::chrono::milliseconds limit) = 0;
-    /// The messages kept with `after` < position <= `up_to`, in ledger order, at most `limit`. For rebuilds. Throws
-    /// outbox::Error `gone` naming the oldest position kept when the range begins before it.
+    /// The messages kept with `after` < position <= `up_to`, in ledger order, at most `limit`. For rebuilds: each as it
+    /// was published, without the copies that replays of dead letters made. Throws outbox::Error `gone` naming the
+    /// oldest position kept when the range begins before it.
     virtual db::Task<std::vector<Message>> read_log(core::Position after, core::Position up_to,
                                                     std::uint32_t limit) = 0;
     /// The newest position that is durable.

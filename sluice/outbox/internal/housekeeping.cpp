@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "sluice/core/json.hpp"
+#include "sluice/core/mutant.hpp"
 #include "sluice/outbox/error.hpp"
 #include "sluice/outbox/internal/sql.hpp"
 #include "sluice/outbox/internal/tick_codec.hpp"
@@ -14,6 +15,12 @@ namespace sluice::outbox {
 namespace {
 
 using std::chrono::duration;
+
+/// Whether memory says where its cursors stand. What a merged subscription passes over is stored later (`catch_up`),
+/// and a start needs every tick behind the stored cursor.
+bool trusted(const Subscription& subscription) {
+    return subscription.plan.order == Order::by_lane || core::mutant("outbox_retention_trusts_memory");
+}
 
 core::SystemTime system_time(std::int64_t micros) {
     return core::SystemTime(std::chrono::microseconds(micros));
@@ -116,8 +123,8 @@ db::Task<std::vector<CursorFront>> Housekeeping::fronts(db::Session& session) {
         " join sluice_cursor c on c.subscription = s.name");
     for (const db::Row& row : rows) {
         const std::string name = row.get<std::string>(0);
-        const bool ours =
-            std::ranges::any_of(subscriptions_, [&](const auto& one) { return one->plan.name == name && !one->lost; });
+        const bool ours = std::ranges::any_of(
+            subscriptions_, [&](const auto& one) { return one->plan.name == name && trusted(*one) && !one->lost; });
         if (ours) continue;
         CursorFront front;
         front.acknowledged = row.get<std::int64_t>(4);
@@ -130,7 +137,7 @@ db::Task<std::vector<CursorFront>> Housekeeping::fronts(db::Session& session) {
 
 void Housekeeping::add_own_fronts(std::vector<CursorFront>& fronts) const {
     for (const auto& subscription : subscriptions_) {
-        if (subscription->lost) continue;
+        if (subscription->lost || !trusted(*subscription)) continue;
         for (std::size_t i = 0; i < subscription->feed.lanes(); ++i) {
             const LaneBuffer& lane = subscription->feed.lane(i);
             fronts.push_back({lane.acknowledged(), lane.head(), lane.front_tick()});

@@ -83,7 +83,7 @@ void LaneFsm::start_over() {
 
 Judgement LaneFsm::judge_failure(std::int64_t number, Failure failure) const {
     const RetryState* const before = retry_of(number);
-    failure.room = parked_.size() < rules_.parked_keys;
+    failure.room = parked_.size() + failure.set_aside < rules_.parked_keys;
     return judge(rules_.retry, before ? *before : RetryState{}, failure);
 }
 

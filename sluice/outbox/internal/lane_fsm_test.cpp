@@ -167,6 +167,18 @@ TEST(LaneFsm, sets_no_further_key_aside_at_its_limit) {
     EXPECT_EQ(fsm.judge_failure(1, late).verdict, Verdict::try_again);
 }
 
+TEST(LaneFsm, counts_keys_that_the_unit_in_hand_has_set_aside_against_its_limit) {
+    LaneFsm fsm(rules());
+    fsm.parked().put("a", ParkedKey{});
+    Failure failure;
+    failure.now = kStart;
+    failure.after = 1h;
+
+    EXPECT_EQ(fsm.judge_failure(5, failure).verdict, Verdict::set_aside);
+    failure.set_aside = 1;
+    EXPECT_EQ(fsm.judge_failure(5, failure).verdict, Verdict::try_again);
+}
+
 TEST(LaneFsm, begins_small_after_a_crash) {
     LaneFsm fsm(rules(false));
     fsm.begin_with(3);

@@ -318,8 +318,11 @@ db::Task<std::exception_ptr> LeasedProcessor::read_parked(UnitRun& run, const st
         std::vector<db::Statement> select;
         select.push_back(select_parked(run.cursor, group, kParkedLeasesAtOnce));
         const std::vector<db::Result> results = co_await connection->run(std::move(select));
-        for (const db::Row& row : results[0])
-            run.items.push_back(parked_item(deps_, row, group));
+        for (const db::Row& row : results[0]) {
+            Item item = parked_item(deps_, row, group);
+            if (run.stops_at_held(row, item)) break;
+            run.items.push_back(std::move(item));
+        }
     } catch (...) {
         error = std::current_exception();
     }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,6 +16,9 @@ namespace sluice::outbox {
 [[nodiscard]] std::string_view to_string(LetterState state) noexcept;
 /// Pending for a text that is none.
 [[nodiscard]] LetterState letter_state(std::string_view text) noexcept;
+
+/// What cannot be meant, by the field's name; nothing for a filter that can be asked for.
+[[nodiscard]] std::optional<std::string> fault_of(const DeadLetterFilter& filter);
 
 /// A statement that grows: text, and values whose placeholders are numbered as they come.
 class SqlText {
@@ -34,7 +38,7 @@ private:
     std::vector<db::Value> values_;
 };
 
-/// " and column = …" for all that the filter gives, states apart.
+/// " and column = …" for all that the filter gives, states apart. A text that is empty stands for none.
 void add_filter(SqlText& sql, const DeadLetterFilter& filter);
 /// " and state in (…)".
 void add_states(SqlText& sql, std::span<const LetterState> states);

@@ -2,12 +2,15 @@
 
 #include <algorithm>
 
+#include "sluice/core/mutant.hpp"
+
 namespace sluice::outbox {
 
 std::int64_t passed_by_all(std::span<const CursorFront> fronts, std::int64_t newest) noexcept {
     std::int64_t passed = newest - 1;
     for (const CursorFront& front : fronts) {
-        if (front.acknowledged < front.head) passed = std::min(passed, front.tick - 1);
+        if (front.acknowledged < front.head && !core::mutant("outbox_retention_ignores_cursors"))
+            passed = std::min(passed, front.tick - 1);
     }
     return std::max<std::int64_t>(passed, 0);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 
@@ -45,8 +46,9 @@ struct Failure {
     core::SteadyTime now;
     std::optional<std::chrono::milliseconds> after;  ///< the pause that the handler asked for
     double random01 = 0;
-    bool apart = false;  ///< its key is set aside already
-    bool room = true;    ///< one more key may be set aside
+    bool apart = false;         ///< its key is set aside already
+    bool room = true;           ///< one more key may be set aside
+    std::size_t set_aside = 0;  ///< keys that the unit of work in hand has set aside already
 };
 
 /// `before`: the failures so far, attempts 0 if there were none. A lane never waits at one message beyond

@@ -46,6 +46,14 @@ UnitRun prepare_run(const Subscription& subscription, std::size_t lane, std::uin
     return run;
 }
 
+void rejoin(const Subscription& subscription, UnitRun& run) {
+    const ParkedKeys& parked = subscription.lanes[run.lane].parked();
+    if (parked.size() == 0 || core::mutant("outbox_parked_key_overtaken")) return;
+    for (Item& item : run.items) {
+        if (item.fate == Item::Fate::handle && parked.contains(item.group)) item.fate = Item::Fate::join;
+    }
+}
+
 Item parked_item(const DeliveryDeps& deps, const db::Row& row, const std::string& group) {
     Content content = read_content(row, 0);
     Message& message = content.message;
@@ -74,6 +82,7 @@ bool judge_in_lane(DeliveryDeps& deps, const Subscription& subscription, UnitRun
     failure.now = deps.now();
     failure.after = complaint.after;
     failure.random01 = deps.random.unit();
+    failure.set_aside = run.set_aside.size();
     const Judgement judgement = subscription.lanes[run.lane].judge_failure(item.waiting.number, failure);
     switch (judgement.verdict) {
         case Verdict::dead_letter:

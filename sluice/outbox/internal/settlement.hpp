@@ -20,6 +20,8 @@ namespace sluice::outbox {
 
 /// The first `count` messages of a lane and what is to be done with each.
 [[nodiscard]] UnitRun prepare_run(const Subscription& subscription, std::size_t lane, std::uint32_t count);
+/// Keys that a replay set aside since `prepare_run`: their messages join them.
+void rejoin(const Subscription& subscription, UnitRun& run);
 /// A message of `select_parked`.
 [[nodiscard]] Item parked_item(const DeliveryDeps& deps, const db::Row& row, const std::string& group);
 

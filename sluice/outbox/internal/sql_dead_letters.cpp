@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "sluice/core/mutant.hpp"
 #include "sluice/core/unique_id.hpp"
 #include "sluice/outbox/error.hpp"
 #include "sluice/outbox/internal/letter_row.hpp"
@@ -13,7 +14,8 @@ namespace sluice::outbox {
 namespace {
 
 constexpr std::uint32_t kMostLetters = 10'000;
-constexpr std::size_t kMostIds = 1'000;
+constexpr std::string_view kFilter = "filter.";
+constexpr const char* kNothingHeld = "the claim holds no such letter any more; claim again";
 
 db::Timestamp time_of(std::int64_t micros) {
     return db::Timestamp(std::chrono::microseconds(micros));
@@ -21,14 +23,37 @@ db::Timestamp time_of(std::int64_t micros) {
 
 }  // namespace
 
+Error SqlDeadLetters::fault(ErrorKind kind, const std::string& text) const {
+    return {kind, deps_.source->name(), text};
+}
+
 void SqlDeadLetters::check(const DeadLetterFilter& filter, const LetterOptions& options) const {
     if (options.limit < 1 || options.limit > kMostLetters) {
-        throw Error(ErrorKind::config, deps_.source->name(),
+        throw fault(ErrorKind::config,
                     fmt::format("limit is {}, it must be from 1 to {}", options.limit, kMostLetters));
     }
-    if (filter.ids.size() > kMostIds) {
-        throw Error(ErrorKind::config, deps_.source->name(),
-                    fmt::format("the filter names {} ids, at most {} are possible", filter.ids.size(), kMostIds));
+    if (const auto text = fault_of(filter)) throw fault(ErrorKind::config, *text);
+}
+
+void SqlDeadLetters::check_change(const Change& change) const {
+    check(change.filter, change.options);
+    if (!change.filter.states.empty())
+        throw fault(ErrorKind::config, "filter.states is for `list` and `count`; this call chooses the states itself");
+}
+
+db::Task<void> SqlDeadLetters::check_names(db::Session& session, std::optional<std::string> subscription,
+                                           std::optional<std::string> queue, std::string_view what) const {
+    const auto look = [&](std::string_view field, const std::string& name, const char* table) -> std::string {
+        return fmt::format("{}{} '{}' is not in {}", what, field, name, table);
+    };
+    if (subscription && !subscription->empty()) {
+        const auto known =
+            co_await session.query_one("select 1 from sluice_subscription where name = $1", *subscription);
+        if (!known) throw fault(ErrorKind::not_found, look("subscription", *subscription, "sluice_subscription"));
+    }
+    if (queue) {
+        const auto known = co_await session.query_one("select 1 from sluice_queue where name = $1", *queue);
+        if (!known) throw fault(ErrorKind::not_found, look("queue", *queue, "sluice_queue"));
     }
 }
 
@@ -42,10 +67,11 @@ db::Task<std::vector<DeadLetter>> SqlDeadLetters::list(DeadLetterFilter filter, 
     if (filter.states.empty()) filter.states.push_back(LetterState::pending);
     add_states(sql, filter.states);
     add_filter(sql, filter);
-    sql.add(" order by failed_at, id limit ").bind(limit);
+    sql.add(" order by id limit ").bind(limit);
     std::vector<db::Statement> select;
     select.push_back(sql.take());
     std::unique_ptr<db::Connection> connection = co_await deps_.source->acquire(db::AccessIntent::read);
+    co_await check_names(*connection, filter.subscription, filter.queue, kFilter);
     const std::vector<db::Result> results = co_await connection->run(std::move(select));
     std::vector<DeadLetter> letters;
     for (const db::Row& row : results[0])
@@ -62,11 +88,13 @@ db::Task<std::uint64_t> SqlDeadLetters::count(DeadLetterFilter filter) {
     std::vector<db::Statement> select;
     select.push_back(sql.take());
     std::unique_ptr<db::Connection> connection = co_await deps_.source->acquire(db::AccessIntent::read);
+    co_await check_names(*connection, filter.subscription, filter.queue, kFilter);
     const std::vector<db::Result> results = co_await connection->run(std::move(select));
     co_return static_cast<std::uint64_t>(results[0].rows[0].get<std::int64_t>(0));
 }
 
 db::Task<std::vector<std::int64_t>> SqlDeadLetters::choose(db::UnitOfWork& unit, const Change& change) {
+    co_await check_names(unit, change.filter.subscription, change.filter.queue, kFilter);
     SqlText sql("select id from sluice_dead_letter where 1 = 1");
     change.which(sql);
     add_filter(sql, change.filter);
@@ -82,7 +110,7 @@ db::Task<std::vector<std::int64_t>> SqlDeadLetters::choose(db::UnitOfWork& unit,
 }
 
 db::Task<LetterReport> SqlDeadLetters::change(Change change) {
-    check(change.filter, change.options);
+    check_change(change);
     const auto body = [this, &change](db::UnitOfWork& unit) { return change_in(unit, change); };
     co_return co_await deps_.source->transaction({}, body);
 }
@@ -90,7 +118,8 @@ db::Task<LetterReport> SqlDeadLetters::change(Change change) {
 db::Task<LetterReport> SqlDeadLetters::change_in(db::UnitOfWork& unit, const Change& change) {
     LetterReport report;
     report.ids = co_await choose(unit, change);
-    if (change.options.dry_run || report.ids.empty()) co_return report;
+    const bool dry_run = change.options.dry_run && !core::mutant("outbox_dry_run_changes");
+    if (dry_run || report.ids.empty()) co_return report;
     std::vector<db::Statement> statements;
     for (const std::int64_t id : report.ids)
         change.what(id, statements);
@@ -100,6 +129,8 @@ db::Task<LetterReport> SqlDeadLetters::change_in(db::UnitOfWork& unit, const Cha
 
 db::Task<LetterReport> SqlDeadLetters::claim(DeadLetterFilter filter, std::chrono::milliseconds lease,
                                              LetterOptions options) {
+    if (lease.count() < 1)
+        throw fault(ErrorKind::config, fmt::format("lease is {} ms, it must be at least 1 ms", lease.count()));
     const std::string token = core::unique_id();
     Change change;
     change.which = [this](SqlText& sql) { add_claimable(sql, dialect()); };
@@ -112,9 +143,10 @@ db::Task<LetterReport> SqlDeadLetters::claim(DeadLetterFilter filter, std::chron
         into.push_back(audit_letter(id, "claimed", actor, fmt::format("for {} ms", lease.count())));
     };
     change.filter = std::move(filter);
+    const bool dry_run = options.dry_run;
     change.options = std::move(options);
     LetterReport report = co_await this->change(std::move(change));
-    if (!report.ids.empty()) report.claim = token;
+    if (!report.ids.empty() && !dry_run) report.claim = token;
     co_return report;
 }
 
@@ -122,14 +154,13 @@ db::Task<LetterReport> SqlDeadLetters::resolve(std::string claim, DeadLetterFilt
     Change change;
     change.which = [this, &claim](SqlText& sql) { add_claimed(sql, claim, dialect()); };
     change.what = [this, &claim, actor = options.actor](std::int64_t id, std::vector<db::Statement>& into) {
-        into.push_back(resolve_letter(id, claim, dialect()));
+        into.push_back(resolve_letter({id, claim}, dialect()));
         into.push_back(audit_letter(id, "resolved", actor, "by hand"));
     };
     change.filter = std::move(filter);
     change.options = std::move(options);
     LetterReport report = co_await this->change(std::move(change));
-    if (report.ids.empty())
-        throw Error(ErrorKind::conflict, deps_.source->name(), "the claim holds no such letter any more; claim again");
+    if (report.ids.empty()) throw fault(ErrorKind::conflict, kNothingHeld);
     co_return report;
 }
 
@@ -138,14 +169,13 @@ db::Task<LetterReport> SqlDeadLetters::reject(std::string claim, std::string rea
     Change change;
     change.which = [this, &claim](SqlText& sql) { add_claimed(sql, claim, dialect()); };
     change.what = [this, &claim, &reason, actor = options.actor](std::int64_t id, std::vector<db::Statement>& into) {
-        into.push_back(return_letter(id, claim, 1, reason, dialect()));
+        into.push_back(return_letter({id, claim}, 1, reason, dialect()));
         into.push_back(audit_letter(id, "rejected", actor, reason));
     };
     change.filter = std::move(filter);
     change.options = std::move(options);
     LetterReport report = co_await this->change(std::move(change));
-    if (report.ids.empty())
-        throw Error(ErrorKind::conflict, deps_.source->name(), "the claim holds no such letter any more; claim again");
+    if (report.ids.empty()) throw fault(ErrorKind::conflict, kNothingHeld);
     co_return report;
 }
 
@@ -167,6 +197,8 @@ db::Task<LetterReport> SqlDeadLetters::discard(DeadLetterFilter filter, LetterOp
 
 db::Task<LetterReport> SqlDeadLetters::cleanup(DeadLetterFilter filter, std::chrono::seconds older_than,
                                                LetterOptions options) {
+    if (older_than.count() < 0)
+        throw fault(ErrorKind::config, fmt::format("older_than is {} s, it must not be negative", older_than.count()));
     Change change;
     change.which = [this, older_than](SqlText& sql) {
         sql.add(sql::expand(" and state in ('resolved', 'discarded') and completed_at <= {now} - ", dialect()))

@@ -8,12 +8,15 @@
 #include <vector>
 
 #include "sluice/outbox/dead_letters.hpp"
+#include "sluice/outbox/error.hpp"
 #include "sluice/outbox/internal/letter_filter.hpp"
 #include "sluice/outbox/internal/processor.hpp"
+#include "sluice/outbox/internal/unit_run.hpp"
 
 namespace sluice::outbox {
 
-/// On the outbox's shard. `on_parked` is told, after the commit, of a key whose first message is to be tried now.
+/// On the outbox's shard. `on_parked` is told of a key whose first message is to be tried now: after the commit, and
+/// for a replay before it too, so that no later message of the key is handed out in between.
 class SqlDeadLetters final : public DeadLetters {
 public:
     using OnParked = std::function<void(const std::string& subscription, std::size_t lane, const std::string& group)>;
@@ -43,6 +46,11 @@ private:
         DeadLetterFilter filter;
         LetterOptions options;
     };
+    struct Replay {
+        ReplayPlace place = ReplayPlace::lane_end;
+        std::string claim;
+        std::string actor;
+    };
     struct Released {
         std::string subscription;
         std::string queue;
@@ -59,13 +67,19 @@ private:
     db::Task<LetterReport> change(Change change);
     db::Task<LetterReport> change_in(db::UnitOfWork& unit, const Change& change);
     db::Task<std::vector<std::int64_t>> choose(db::UnitOfWork& unit, const Change& change);
-    db::Task<LetterReport> replay_in(db::UnitOfWork& unit, const Change& change, ReplayPlace place, std::string token,
+    db::Task<LetterReport> replay_in(db::UnitOfWork& unit, const Change& change, const Replay& replay,
                                      std::vector<Parked>& parked);
-    db::Task<bool> replay_one(db::UnitOfWork& unit, std::int64_t id, ReplayPlace place, std::string token,
-                              std::vector<Parked>& parked);
+    void replay_one(const db::Row& row, const Replay& replay, std::vector<Parked>& parked,
+                    std::vector<db::Statement>& into) const;
     db::Task<std::vector<Parked>> release_in(db::UnitOfWork& unit, const Released& what);
     db::Task<void> release_one(db::UnitOfWork& unit, const Parked& parked, const Released& what);
+    db::Task<void> bury_first(db::UnitOfWork& unit, const Parked& parked, const Item& first, const Released& what);
     void check(const DeadLetterFilter& filter, const LetterOptions& options) const;
+    void check_change(const Change& change) const;
+    /// Throws `not_found` for a name that the database does not know; `what` is the field's prefix.
+    db::Task<void> check_names(db::Session& session, std::optional<std::string> subscription,
+                               std::optional<std::string> queue, std::string_view what) const;
+    [[nodiscard]] Error fault(ErrorKind kind, const std::string& text) const;
     void tell(const std::vector<Parked>& parked) const;
     [[nodiscard]] db::Dialect dialect() const noexcept { return deps_.source->dialect(); }
 

@@ -1,20 +1,28 @@
 // Giving letters and parked keys back to delivery.
 #include <algorithm>
+#include <span>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "sluice/core/json.hpp"
+#include "sluice/core/mutant.hpp"
 #include "sluice/core/unique_id.hpp"
 #include "sluice/outbox/error.hpp"
 #include "sluice/outbox/internal/letter_row.hpp"
 #include "sluice/outbox/internal/limits.hpp"
 #include "sluice/outbox/internal/message_row.hpp"
 #include "sluice/outbox/internal/publish_buffer.hpp"
+#include "sluice/outbox/internal/settlement.hpp"
 #include "sluice/outbox/internal/sql.hpp"
 #include "sluice/outbox/internal/sql_dead_letters.hpp"
 
 namespace sluice::outbox {
 namespace {
+
+/// Letters whose payloads are in memory together.
+constexpr std::size_t kLettersAtOnce = 100;
+constexpr std::uint32_t kMostKeys = 10'000;
 
 /// `headers` with those that steer a replayed message to its subscription and back to its letter.
 Headers steering(Headers headers, const DeadLetter& letter, const std::string& claim) {
@@ -44,15 +52,23 @@ db::Statement begin_replay(std::int64_t id, const std::string& claim) {
         id);
 }
 
+/// No subscription failed: with its publishing the letter is done.
+db::Statement resolve_unseen(std::int64_t id, db::Dialect dialect) {
+    return db::statement(
+        sql::expand("update sluice_dead_letter set state = 'resolved', completed_at = {now}, claim = null,"
+                    " claim_until = null where id = $1",
+                    dialect),
+        id);
+}
+
 /// The letter as the first message of its key that waits apart.
 db::Statement park_letter(const DeadLetter& letter, const std::string& group, const std::string& claim) {
     return db::statement(
-        fmt::format(
-            "insert into sluice_parked(subscription, lane, key_group, seq, lane_of_message, sequence, position,"
-            " ledger_epoch, attempts, reason, held, message, queue, key, type, tenant, trace, headers, payload,"
-            " created_at) select subscription, lane, $1, seq, lane_of_message, sequence, position, ledger_epoch, 0,"
-            " reason, 0, message, queue, key, type, tenant, trace, $2, payload, created_at"
-            " from sluice_dead_letter where id = $3"),
+        "insert into sluice_parked(subscription, lane, key_group, seq, lane_of_message, sequence, position,"
+        " ledger_epoch, attempts, reason, held, message, queue, key, type, tenant, trace, headers, payload,"
+        " created_at) select subscription, lane, $1, seq, lane_of_message, sequence, position, ledger_epoch, 0,"
+        " reason, 0, message, queue, key, type, tenant, trace, $2, payload, created_at"
+        " from sluice_dead_letter where id = $3",
         group, core::json::encode(steering(letter.message.headers, letter, claim)), letter.id);
 }
 
@@ -60,71 +76,62 @@ db::Statement park_letter(const DeadLetter& letter, const std::string& group, co
 
 db::Task<LetterReport> SqlDeadLetters::replay(DeadLetterFilter filter, LetterOptions options, ReplayPlace place) {
     Change change;
-    change.which = [this](SqlText& sql) { add_claimable(sql, dialect()); };
+    change.which = [this](SqlText& sql) {
+        add_claimable(sql, dialect());
+        std::vector<std::int32_t> known;
+        for (const auto& [number, name] : deps_.queue_names)
+            known.push_back(number);
+        sql.add(fmt::format(" and queue in ({})", fmt::join(known, ", ")));
+    };
     change.filter = std::move(filter);
     change.options = std::move(options);
-    check(change.filter, change.options);
-    const std::string token = core::unique_id();
+    check_change(change);
+    const Replay replay{place, core::unique_id(), change.options.actor};
     std::vector<Parked> parked;
-    const auto body = [this, &change, place, &token, &parked](db::UnitOfWork& unit) {
-        return replay_in(unit, change, place, token, parked);
+    const auto body = [this, &change, &replay, &parked](db::UnitOfWork& unit) {
+        return replay_in(unit, change, replay, parked);
     };
     LetterReport report = co_await deps_.source->transaction({}, body);
-    if (!change.options.dry_run) tell(parked);
+    tell(parked);
     co_return report;
 }
 
-db::Task<LetterReport> SqlDeadLetters::replay_in(db::UnitOfWork& unit, const Change& change, ReplayPlace place,
-                                                 std::string token, std::vector<Parked>& parked) {
+db::Task<LetterReport> SqlDeadLetters::replay_in(db::UnitOfWork& unit, const Change& change, const Replay& replay,
+                                                 std::vector<Parked>& parked) {
     parked.clear();
     LetterReport report;
-    const std::vector<std::int64_t> ids = co_await choose(unit, change);
-    for (const std::int64_t id : ids) {
-        if (!change.options.dry_run) {
-            const bool replayed = co_await replay_one(unit, id, place, token, parked);
-            if (!replayed) continue;
-            std::vector<db::Statement> audit;
-            audit.push_back(audit_letter(id, "replayed", change.options.actor,
-                                         place == ReplayPlace::in_order ? "before its key" : "at the end of its lane"));
-            co_await unit.run(std::move(audit));
-        }
-        report.ids.push_back(id);
+    report.ids = co_await choose(unit, change);
+    if (report.ids.empty() || change.options.dry_run) co_return report;
+    report.claim = replay.claim;
+    const std::span<const std::int64_t> all(report.ids);
+    for (std::size_t at = 0; at < all.size(); at += kLettersAtOnce) {
+        const auto some = all.subspan(at, std::min(kLettersAtOnce, all.size() - at));
+        const db::Result rows =
+            co_await unit.query(fmt::format("{} and id in ({}) order by id", letter_columns(), fmt::join(some, ", ")));
+        std::vector<db::Statement> statements;
+        for (const db::Row& row : rows)
+            replay_one(row, replay, parked, statements);
+        co_await unit.run(std::move(statements));
     }
-    if (!report.ids.empty() && !change.options.dry_run) report.claim = token;
+    if (!core::mutant("outbox_replay_told_late")) tell(parked);
     co_return report;
 }
 
-/// Answers false for a letter whose queue is not known.
-db::Task<bool> SqlDeadLetters::replay_one(db::UnitOfWork& unit, std::int64_t id, ReplayPlace place, std::string token,
-                                          std::vector<Parked>& parked) {
-    SqlText sql(letter_columns());
-    sql.add(" and id = ").bind(id);
-    std::vector<db::Statement> select;
-    select.push_back(sql.take());
-    const std::vector<db::Result> results = co_await unit.run(std::move(select));
-    const db::Row& row = results[0].rows.at(0);
+void SqlDeadLetters::replay_one(const db::Row& row, const Replay& replay, std::vector<Parked>& parked,
+                                std::vector<db::Statement>& into) const {
     const DeadLetter letter = read_letter(deps_, row);
-    const std::int32_t queue = queue_number(row.at(1));
-    if (!deps_.queue_names.contains(queue)) co_return false;
-    std::vector<db::Statement> statements;
-    if (letter.subscription.empty()) {
-        statements.push_back(PublishBuffer::insert_statement(outgoing_of(letter, token)));
-        statements.push_back(db::statement(
-            sql::expand("update sluice_dead_letter set state = 'resolved', completed_at = {now} where id = $1",
-                        dialect()),
-            id));
-    } else if (place == ReplayPlace::in_order) {
-        const std::int64_t number = row.get<std::int64_t>("seq");
-        const std::string group = key_group(queue, letter.message.key, number);
-        statements.push_back(park_letter(letter, group, token));
-        statements.push_back(begin_replay(id, token));
+    const bool in_order = replay.place == ReplayPlace::in_order && !letter.subscription.empty();
+    if (in_order) {
+        const std::string group = key_group(queue_number(row.at(1)), letter.message.key, row.get<std::int64_t>("seq"));
+        into.push_back(park_letter(letter, group, replay.claim));
         parked.push_back({letter.subscription, static_cast<std::size_t>(row.get<std::int64_t>("lane")), group});
     } else {
-        statements.push_back(PublishBuffer::insert_statement(outgoing_of(letter, token)));
-        statements.push_back(begin_replay(id, token));
+        into.push_back(PublishBuffer::insert_statement(outgoing_of(letter, replay.claim)));
     }
-    co_await unit.run(std::move(statements));
-    co_return true;
+    into.push_back(letter.subscription.empty() ? resolve_unseen(letter.id, dialect())
+                                               : begin_replay(letter.id, replay.claim));
+    into.push_back(
+        audit_letter(letter.id, "replayed", replay.actor, in_order ? "before its key" : "at the end of its lane"));
 }
 
 void SqlDeadLetters::tell(const std::vector<Parked>& parked) const {
@@ -134,6 +141,8 @@ void SqlDeadLetters::tell(const std::vector<Parked>& parked) const {
 
 db::Task<std::vector<ParkedMessages>> SqlDeadLetters::parked(std::optional<std::string> subscription,
                                                              std::uint32_t limit) {
+    if (limit < 1 || limit > kMostKeys)
+        throw fault(ErrorKind::config, fmt::format("limit is {}, it must be from 1 to {}", limit, kMostKeys));
     SqlText sql(
         "select p.subscription, p.lane, p.queue, p.key, p.sequence, p.attempts, p.reason, p.held, p.parked_at,"
         " (select count(*) from sluice_parked q where q.subscription = p.subscription and q.lane = p.lane"
@@ -145,6 +154,7 @@ db::Task<std::vector<ParkedMessages>> SqlDeadLetters::parked(std::optional<std::
     std::vector<db::Statement> select;
     select.push_back(sql.take());
     std::unique_ptr<db::Connection> connection = co_await deps_.source->acquire(db::AccessIntent::read);
+    co_await check_names(*connection, subscription, std::nullopt, "");
     const std::vector<db::Result> results = co_await connection->run(std::move(select));
     std::vector<ParkedMessages> all;
     for (const db::Row& row : results[0]) {
@@ -174,6 +184,7 @@ db::Task<std::uint64_t> SqlDeadLetters::release(std::string subscription, std::s
 }
 
 db::Task<std::vector<SqlDeadLetters::Parked>> SqlDeadLetters::release_in(db::UnitOfWork& unit, const Released& what) {
+    co_await check_names(unit, what.subscription, what.queue, "");
     const db::Value key = what.key.empty() ? db::Value(db::null) : db::Value(what.key);
     const db::Result groups = co_await unit.query(
         "select distinct lane, key_group from sluice_parked where subscription = $1"
@@ -190,20 +201,39 @@ db::Task<std::vector<SqlDeadLetters::Parked>> SqlDeadLetters::release_in(db::Uni
 
 db::Task<void> SqlDeadLetters::release_one(db::UnitOfWork& unit, const Parked& parked, const Released& what) {
     const CursorRef cursor{parked.subscription, static_cast<std::int64_t>(parked.lane), {}};
-    const db::Result first = co_await unit.query(
-        "select seq, attempts, reason from sluice_parked where subscription = $1 and lane = $2 and key_group = $3"
-        " order by seq limit 1",
-        parked.subscription, cursor.lane, parked.group);
-    const std::int64_t number = first.rows.at(0).get<std::int64_t>(0);
-    std::vector<db::Statement> statements;
+    std::vector<db::Statement> select;
+    select.push_back(select_parked(cursor, parked.group, 1));
+    const std::vector<db::Result> results = co_await unit.run(std::move(select));
+    const Item first = parked_item(deps_, results[0].rows.at(0), parked.group);
     if (what.how == Release::bury) {
-        const auto attempts = static_cast<std::uint32_t>(first.rows[0].get<std::int64_t>(1));
-        const std::string reason = first.rows[0].get<std::optional<std::string>>(2).value_or("");
-        statements.push_back(bury_parked(cursor, parked.group, number, attempts, reason));
-        statements.push_back(delete_parked(cursor, parked.group, number));
-    } else {
-        statements.push_back(update_parked(cursor, parked.group, number, {0, "released by " + what.actor, false}));
+        co_await bury_first(unit, parked, first, what);
+        co_return;
     }
+    const std::string reason = what.actor.empty() ? "released" : "released by " + what.actor;
+    std::vector<db::Statement> statements;
+    statements.push_back(update_parked(cursor, parked.group, first.waiting.number, {0, reason, false}));
+    co_await unit.run(std::move(statements));
+}
+
+/// A new letter, or the one that the message replays is pending again.
+db::Task<void> SqlDeadLetters::bury_first(db::UnitOfWork& unit, const Parked& parked, const Item& first,
+                                          const Released& what) {
+    const CursorRef cursor{parked.subscription, static_cast<std::int64_t>(parked.lane), {}};
+    const std::int64_t number = first.waiting.number;
+    const std::optional<db::Row> row = co_await unit.query_one(
+        "select reason from sluice_parked where subscription = $1 and lane = $2 and key_group = $3 and seq = $4",
+        parked.subscription, cursor.lane, parked.group, number);
+    const std::string reason = row->get<std::optional<std::string>>(0).value_or("");
+    std::vector<db::Statement> statements;
+    if (const auto letter = letter_of(first.message())) {
+        statements.push_back(audit_held_letter(*letter, "buried", what.actor, reason));
+        statements.push_back(return_letter(*letter, first.attempts, reason, dialect()));
+    } else {
+        statements.push_back(bury_parked(cursor, parked.group, number, first.attempts, reason));
+        const std::vector<db::Result> buried = co_await unit.run(std::exchange(statements, {}));
+        statements.push_back(audit_letter(buried[0].last_insert_id, "buried", what.actor, reason));
+    }
+    statements.push_back(delete_parked(cursor, parked.group, number));
     co_await unit.run(std::move(statements));
 }
 

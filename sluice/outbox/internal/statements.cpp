@@ -128,23 +128,23 @@ db::Statement bury_parked(const CursorRef& cursor, const std::string& group, std
         attempts, shortened(reason), cursor.subscription, cursor.lane, group, number);
 }
 
-db::Statement resolve_letter(std::int64_t letter, const std::string& claim, db::Dialect dialect) {
+db::Statement resolve_letter(const ReplayedLetter& letter, db::Dialect dialect) {
     return db::statement(
         sql::expand(
             "update sluice_dead_letter set state = 'resolved', completed_at = {now}, claim = null, claim_until = null"
             " where id = $1 and claim = $2 and state = 'reprocessing'",
             dialect),
-        letter, claim);
+        letter.id, letter.claim);
 }
 
-db::Statement return_letter(std::int64_t letter, const std::string& claim, std::uint32_t attempts,
-                            const std::string& reason, db::Dialect dialect) {
+db::Statement return_letter(const ReplayedLetter& letter, std::uint32_t attempts, const std::string& reason,
+                            db::Dialect dialect) {
     return db::statement(
         sql::expand("update sluice_dead_letter set state = 'pending', attempts = attempts + $1, reason = $2,"
                     " failed_at = {now}, claim = null, claim_until = null"
                     " where id = $3 and claim = $4 and state = 'reprocessing'",
                     dialect),
-        attempts, shortened(reason), letter, claim);
+        attempts, shortened(reason), letter.id, letter.claim);
 }
 
 db::Statement audit_letter(std::int64_t letter, std::string_view action, std::string_view actor,
@@ -153,6 +153,15 @@ db::Statement audit_letter(std::int64_t letter, std::string_view action, std::st
         "insert into sluice_dead_letter_audit(letter, line, action, actor, detail)"
         " select $1, 1 + coalesce(max(line), 0), $2, $3, $4 from sluice_dead_letter_audit where letter = $1",
         letter, action, actor, shortened(std::string(detail)));
+}
+
+db::Statement audit_held_letter(const ReplayedLetter& letter, std::string_view action, std::string_view actor,
+                                std::string_view detail) {
+    return db::statement(
+        "insert into sluice_dead_letter_audit(letter, line, action, actor, detail)"
+        " select id, 1 + coalesce((select max(line) from sluice_dead_letter_audit where letter = $1), 0), $2, $3, $4"
+        " from sluice_dead_letter where id = $1 and claim = $5 and state = 'reprocessing'",
+        letter.id, action, actor, shortened(std::string(detail)), letter.claim);
 }
 
 }  // namespace sluice::outbox

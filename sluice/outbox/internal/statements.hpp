@@ -20,6 +20,12 @@ struct CursorRef {
     core::Epoch epoch;
 };
 
+/// The dead letter that a message replays.
+struct ReplayedLetter {
+    std::int64_t id = 0;
+    std::string claim;
+};
+
 /// Moves the cursor from `from` to `to` (the same: only checks that it is still ours). One row, or somebody else owns
 /// it.
 [[nodiscard]] db::Statement advance_cursor(const CursorRef& cursor, std::int64_t from, std::int64_t to,
@@ -59,11 +65,14 @@ struct ParkReason {
                                         std::uint32_t attempts, const std::string& reason);
 
 /// A replayed message is done: its letter is resolved, or pending again; nothing if the claim is no longer its.
-[[nodiscard]] db::Statement resolve_letter(std::int64_t letter, const std::string& claim, db::Dialect dialect);
-[[nodiscard]] db::Statement return_letter(std::int64_t letter, const std::string& claim, std::uint32_t attempts,
+[[nodiscard]] db::Statement resolve_letter(const ReplayedLetter& letter, db::Dialect dialect);
+[[nodiscard]] db::Statement return_letter(const ReplayedLetter& letter, std::uint32_t attempts,
                                           const std::string& reason, db::Dialect dialect);
 /// The next line of a letter's history.
 [[nodiscard]] db::Statement audit_letter(std::int64_t letter, std::string_view action, std::string_view actor,
                                          std::string_view detail);
+/// The same before `resolve_letter` or `return_letter`: nothing if `claim` no longer holds the letter.
+[[nodiscard]] db::Statement audit_held_letter(const ReplayedLetter& letter, std::string_view action,
+                                              std::string_view actor, std::string_view detail);
 
 }  // namespace sluice::outbox

@@ -62,12 +62,7 @@ struct Subscription {
     [[nodiscard]] std::string lane_name(std::size_t lane) const;
 };
 
-/// The dead letter that a message replays.
-struct ReplayedLetter {
-    std::int64_t id = 0;
-    std::string claim;
-};
-/// Nothing for a message that a producer wrote.
+/// The dead letter that `message` replays; nothing for one that a producer wrote.
 [[nodiscard]] std::optional<ReplayedLetter> letter_of(const Message& message);
 /// Whether `message` was replayed for another subscription than `name`.
 [[nodiscard]] bool is_for_another(const Message& message, std::string_view name);

@@ -77,6 +77,7 @@ db::Task<std::uint64_t> TransactionalProcessor::run_batch(std::size_t lane, std:
 
 db::Task<void> TransactionalProcessor::perform(db::UnitOfWork& unit, UnitRun& run) {
     run.begin();
+    rejoin(subscription_, run);
     if (subscription_.plan.on_batch)
         co_await handle_whole_batch(unit, run);
     else

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "sluice/core/mutant.hpp"
+
 namespace sluice::outbox {
 
 void UnitRun::begin() {
@@ -35,17 +37,17 @@ void UnitRun::finish(const Item& item, db::Dialect dialect) {
     ++handled;
     done_with(item);
     if (const auto letter = letter_of(item.message())) {
-        writes.push_back({resolve_letter(letter->id, letter->claim, dialect)});
         writes.push_back(
-            {audit_letter(letter->id, "resolved", "", fmt::format("delivered as message {}", item.message().id))});
+            {audit_held_letter(*letter, "resolved", "", fmt::format("delivered as message {}", item.message().id))});
+        writes.push_back({resolve_letter(*letter, dialect)});
     }
 }
 
 void UnitRun::bury(const Item& item, std::uint32_t attempts, const Complaint& complaint, db::Dialect dialect) {
     ++buried;
     if (const auto letter = letter_of(item.message())) {
-        writes.push_back({return_letter(letter->id, letter->claim, attempts, complaint.reason, dialect)});
-        writes.push_back({audit_letter(letter->id, "failed again", "", complaint.reason)});
+        writes.push_back({audit_held_letter(*letter, "failed again", "", complaint.reason)});
+        writes.push_back({return_letter(*letter, attempts, complaint.reason, dialect)});
     } else if (apart) {
         writes.push_back({bury_parked(cursor, item.group, item.waiting.number, attempts, complaint.reason), true});
     } else {
@@ -69,6 +71,7 @@ void UnitRun::keep(const Item& item, const Judgement& judgement, const Complaint
 }
 
 void UnitRun::join(const Item& item) {
+    if (core::mutant("outbox_joined_message_lost")) return;
     writes.push_back({park_message(cursor, item.waiting.number, item.group, item.message(), {0, "", false}), true});
 }
 
@@ -80,7 +83,7 @@ void UnitRun::wait_apart(const Item& item, ParkedKey key, const Complaint& compl
 }
 
 bool UnitRun::stops_at_held(const db::Row& row, const Item& item) {
-    if (row.get<std::int64_t>("held") == 0) return false;
+    if (row.get<std::int64_t>("held") == 0 || core::mutant("outbox_held_key_tried")) return false;
     still_apart = ParkedKey{{item.attempts, {}, {}}, true};
     return true;
 }
