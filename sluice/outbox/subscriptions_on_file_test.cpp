@@ -40,7 +40,7 @@ TEST(SubscriptionsOnFile, a_key_that_fails_is_set_aside_and_its_lane_goes_on) {
     test.bed.stop();
     EXPECT_THAT(test.effects.committed(), ElementsAre("b1", "b2"));
     EXPECT_EQ(test.cursor(), 4);
-    EXPECT_EQ(test.effects.tries_of("a2"), 1U) << "only in the batch that was undone, if at all";
+    EXPECT_LE(test.effects.tries_of("a2"), 1U) << "only in the batch that was undone, if at all";
 }
 
 TEST(SubscriptionsOnFile, messages_of_a_key_that_is_set_aside_return_in_their_order) {

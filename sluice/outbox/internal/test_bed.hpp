@@ -1,7 +1,10 @@
 // For the module's tests: a real SQLite file with its outbox, on a shard that runs on the test's own thread.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <functional>
+#include <iostream>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,6 +26,7 @@ public:
     explicit Testbed(Adjust adjust = {}) : adjust_(std::move(adjust)) { database = open(); }
     ~Testbed() {
         stop();
+        if (::testing::Test::HasFailure()) show_log();
         for (auto& one : opened_)
             run(one->close());
     }
@@ -99,6 +103,12 @@ public:
     std::unique_ptr<Outbox> outbox;
 
 private:
+    /// What an operator would have read while the test failed.
+    void show_log() const {
+        for (const testing::LogLine& line : sink->lines())
+            std::cerr << line.logger << ": " << line.text << "\n";
+    }
+
     Adjust adjust_;
     std::vector<std::shared_ptr<db::sqlite::Database>> opened_;
 };

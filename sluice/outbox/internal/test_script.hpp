@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <fstream>
@@ -44,6 +45,13 @@ struct Script {
         std::vector<std::string> all;
         for (const Message& message : done)
             all.push_back(message.payload);
+        return all;
+    }
+    /// The same, each once: a unit whose group was undone runs again.
+    [[nodiscard]] std::vector<std::string> distinct_payloads() const {
+        std::vector<std::string> all;
+        for (const Message& message : done)
+            if (std::ranges::find(all, message.payload) == all.end()) all.push_back(message.payload);
         return all;
     }
     [[nodiscard]] std::vector<std::string> payloads_of(const std::string& key) const {

@@ -30,6 +30,7 @@ private:
     db::Task<void> handle_messages(db::UnitOfWork& unit, UnitRun& run);
     db::Task<bool> handle_carefully(db::UnitOfWork& unit, UnitRun& run, std::size_t index);
     db::Task<std::optional<Complaint>> try_in_savepoint(db::UnitOfWork& unit, const Message& message);
+    db::Task<std::optional<Complaint>> ask_handler(db::UnitOfWork& unit, const Message& message);
     db::Task<void> try_message(db::UnitOfWork& unit, const Message& message, std::optional<Complaint>& complaint);
     db::Task<void> settle_failure(UnitRun& run, std::exception_ptr error);
     db::Task<void> record_alone(UnitRun& run, Complaint complaint);
@@ -138,10 +139,10 @@ db::Task<void> TransactionalProcessor::handle_messages(db::UnitOfWork& unit, Uni
             const bool go_on = co_await handle_carefully(unit, run, i);
             if (!go_on) co_return;
         } else if (item.fate == Item::Fate::handle) {
-            std::optional<Complaint> complaint;
             const bool tried = item.attempts > 0;
             const Message again = tried ? with_attempts(item) : Message();
-            co_await try_message(unit, tried ? again : item.message(), complaint);
+            const Message& message = tried ? again : item.message();
+            const std::optional<Complaint> complaint = co_await ask_handler(unit, message);
             if (complaint) {
                 run.culprit = {i, *complaint};
                 throw Undone();
@@ -183,8 +184,8 @@ db::Task<std::optional<Complaint>> TransactionalProcessor::try_in_savepoint(db::
     co_return complaint;
 }
 
-db::Task<void> TransactionalProcessor::try_message(db::UnitOfWork& unit, const Message& message,
-                                                   std::optional<Complaint>& complaint) {
+/// What the handler complains of; its exceptions are thrown.
+db::Task<std::optional<Complaint>> TransactionalProcessor::ask_handler(db::UnitOfWork& unit, const Message& message) {
     const core::SteadyTime begun = deps_.now();
     Outcome outcome = Outcome::ok();
     if (subscription_.plan.on_batch) {
@@ -194,9 +195,15 @@ db::Task<void> TransactionalProcessor::try_message(db::UnitOfWork& unit, const M
         outcome = co_await subscription_.plan.on_message(unit, message);
     }
     subscription_.metrics.handler.observe(std::chrono::duration<double>(deps_.now() - begun).count());
-    if (outcome.kind() == Outcome::Kind::ok) co_return;
-    complaint = complaint_of(outcome);
-    throw Undone();
+    if (outcome.kind() == Outcome::Kind::ok) co_return std::nullopt;
+    co_return complaint_of(outcome);
+}
+
+/// Throws Undone after a complaint, so that the savepoint around it is rolled back.
+db::Task<void> TransactionalProcessor::try_message(db::UnitOfWork& unit, const Message& message,
+                                                   std::optional<Complaint>& complaint) {
+    complaint = co_await ask_handler(unit, message);
+    if (complaint) throw Undone();
 }
 
 db::Task<void> TransactionalProcessor::settle_failure(UnitRun& run, std::exception_ptr error) {

@@ -223,7 +223,7 @@ void GroupSequencer::store(WriterSession& session, const NewRows& rows, const Ti
         session.run(insert_tick(tick));
         return;
     }
-    session.run(db::statement("savepoint sluice_tick"));
+    session.run(db::statement("savepoint sluice_savepoint_tick"));
     try {
         session.run(insert_tick(tick));
         for (std::size_t i = 0; i < rows.ids.size(); ++i) {
@@ -234,11 +234,11 @@ void GroupSequencer::store(WriterSession& session, const NewRows& rows, const Ti
                                       "its queue number is not in sluice_queue", rows.ids[i]));
         }
     } catch (...) {
-        session.run(db::statement("rollback to sluice_tick"));
-        session.run(db::statement("release sluice_tick"));
+        session.run(db::statement("rollback to sluice_savepoint_tick"));
+        session.run(db::statement("release sluice_savepoint_tick"));
         throw;
     }
-    session.run(db::statement("release sluice_tick"));
+    session.run(db::statement("release sluice_savepoint_tick"));
 }
 
 void GroupSequencer::note_failure(const char* what) noexcept {
