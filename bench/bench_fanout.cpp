@@ -34,7 +34,7 @@ struct Scale {
 };
 
 Scale scale_of(const Options& options) {
-    if (options.quick) return {5, 1'000, 15, 2'000, 2'000};
+    if (options.quick) return {5, 1'000, 15, 4'000, 2'000};
     return {};
 }
 
@@ -173,22 +173,34 @@ double kernel_bytes() {
 
 void bench_connections(const Scale& scale, Figures& figures) {
     Contestant ours = hub();
+    Contestant bare(Child::self("floor", kServerCore));
+    const std::size_t slice = scale.idle / scale.rounds;
+    const auto cost = [slice](Contestant& one, const std::string& path, std::size_t greetings) {
+        const double start = one.server().cpu().seconds;
+        one.connect(path, slice, greetings);
+        return (one.server().cpu().seconds - start) * 1e6 / static_cast<double>(slice);
+    };
     ours.connect("/live", 1'000, 1);
     const std::size_t before = ours.server().anonymous_bytes();
     const double kernel_before = kernel_bytes();
-    std::vector<double> accepts;
-    const std::size_t slice = scale.idle / scale.rounds;
-    for (std::size_t round = 0; round < scale.rounds; ++round) {
-        const double start = ours.server().cpu().seconds;
-        ours.connect("/live", slice, 1);
-        accepts.push_back((ours.server().cpu().seconds - start) * 1e6 / static_cast<double>(slice));
-    }
+    std::vector<double> welcomed;
+    for (std::size_t round = 0; round < scale.rounds; ++round)
+        welcomed.push_back(cost(ours, "/live", 1));
     const auto added = static_cast<double>(slice * scale.rounds);
     const double bytes = static_cast<double>(ours.server().anonymous_bytes() - before) / added;
     figures.gate({"idle_connection.bytes", bytes, "bytes", slice * scale.rounds, ""}, 640);
     figures.print({"idle_connection.kernel_bytes", (kernel_bytes() - kernel_before) / added, "bytes",
                    slice * scale.rounds, "both ends, whole machine"});
+    std::vector<double> accepts;
+    std::vector<double> floor;
+    for (std::size_t round = 0; round < scale.rounds; ++round) {
+        floor.push_back(cost(bare, "/idle", 0));
+        accepts.push_back(cost(ours, "/idle", 0));
+    }
     figures.print({"accept.cpu_us", median(accepts), "us", scale.rounds, ""});
+    figures.print({"accept.with_welcome_cpu_us", median(welcomed), "us", scale.rounds, ""});
+    figures.print({"accept.vs_floor", Deliveries::ratio(accepts, floor), "ratio", scale.rounds,
+                   "accept, recv, send and epoll alone"});
 }
 
 void bench_subscriptions(const Scale& scale, Figures& figures) {

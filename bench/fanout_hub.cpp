@@ -30,6 +30,7 @@ http::UpgradeHandler into(const std::shared_ptr<realtime::Hub>& hub, const realt
                           const std::shared_ptr<const identity::Identity>& who) {
     return [=](http::RequestContext& context) -> runtime::Task<http::UpgradeDecision> {
         std::vector<realtime::ws::HeaderView> fields;
+        fields.reserve(context.request.headers.size());
         for (const auto& [name, value] : context.request.headers)
             fields.push_back({name, value});
         const realtime::ws::UpgradeRequest head{context.request.method, 1, fields};
@@ -101,6 +102,8 @@ int run_hub_server() {
             hub->add_gateway(std::move(gateway));
         }
     }
+    routes.websocket("/idle", into(hub, realtime::Endpoint::gateway("/idle"), who), http::Tenancy::none);
+    hub->add_gateway({.path = "/idle"});
     routes.websocket("/live", into(hub, realtime::Endpoint::channels(), who), http::Tenancy::none);
     hub->start();
     shards.start();

@@ -8,8 +8,8 @@
 
 #include "sluice/core/json.hpp"
 #include "sluice/projection/fold.hpp"
+#include "sluice/projection/internal/test_definitions.hpp"
 #include "sluice/projection/test_journal_model.hpp"
-#include "sluice/projection/typed_definition.hpp"
 #include "sluice/testing/scale.hpp"
 
 namespace sluice::projection {
