@@ -203,6 +203,22 @@ TEST(SubscriptionFeed, merges_queues_by_position_and_passes_over_others) {
 }
 
 /// Ticks, stretches of any length and acknowledgements in any order: each lane still gets every number once.
+TEST(SubscriptionFeed, keeps_what_comes_while_an_idle_cursor_moves) {
+    FakeLog log;
+    SubscriptionFeed feed(Order::merged, {1}, {});
+    feed.add_lane(0, {1, 0});
+    show(feed, log, log.tick({{2, 0}, {2, 0}}));
+    const std::int64_t moving_to = feed.lane(0).taken();
+    show(feed, log, log.tick({{1, 0}}));  // the cursor's move is being committed
+
+    feed.acknowledge_idle(0, moving_to);
+
+    EXPECT_EQ(feed.lane(0).acknowledged(), 2);
+    ASSERT_EQ(feed.lane(0).size(), 1U);
+    EXPECT_EQ(feed.lane(0).at(0).number, 3);
+    EXPECT_FALSE(feed.passed_all());
+}
+
 TEST(SubscriptionFeed, gives_every_number_once_whatever_the_interleaving) {
     for (std::uint64_t seed = 1; seed <= static_cast<std::uint64_t>(testing::scaled(300)); ++seed) {
         SCOPED_TRACE(seed);

@@ -221,9 +221,9 @@ TEST_F(HttpConnection, every_answer_is_dated_and_nothing_reflected_splits_it) {
 /// Slow senders (S16), with short periods.
 TEST(HttpSlowPeers, are_answered_408_or_closed_in_silence) {
     sluice::http::ServerSettings settings;
-    settings.head_time = 150ms;
-    settings.body_time = 150ms;
-    settings.idle_time = 150ms;
+    settings.head_time = 500ms;
+    settings.body_time = 500ms;
+    settings.idle_time = 500ms;
     const EchoServer server(settings, {});
     const std::vector<std::pair<std::string, unsigned>> rules = {
         {"G", 408},

@@ -84,7 +84,7 @@ void add_broken(Samples& s) {
         every.push_back(static_cast<char>(byte));
     s.add(every, false);
     s.group(13);  // first bytes alone, each with a space behind
-    for (const auto [from, to] : {std::pair{0xc0, 0xdf}, {0xe0, 0xef}, {0xf0, 0xf7}, {0xf8, 0xfb}, {0xfc, 0xfd}}) {
+    for (const auto& [from, to] : {std::pair{0xc0, 0xdf}, {0xe0, 0xef}, {0xf0, 0xf7}, {0xf8, 0xfb}, {0xfc, 0xfd}}) {
         std::string leads;
         for (int byte = from; byte <= to; ++byte)
             leads += std::string{static_cast<char>(byte), ' '};
@@ -113,7 +113,7 @@ void add_forbidden(Samples& s) {
     for (std::size_t length = 2; length <= 6; ++length)
         s.add(encode('/', length), false);
     s.group(18);  // the largest code point of the length below
-    for (const auto [point, length] :
+    for (const auto& [point, length] :
          {std::pair<std::uint32_t, std::size_t>{0x7f, 2}, {0x7ff, 3}, {0xffff, 4}, {0x1fffff, 5}, {0x3ffffff, 6}})
         s.add(encode(point, length), false);
     s.group(19);  // NUL in too many bytes
