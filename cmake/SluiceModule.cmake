@@ -3,7 +3,9 @@
 add_library(sluice_pch OBJECT ${PROJECT_SOURCE_DIR}/cmake/pch.cpp)
 target_link_libraries(sluice_pch PRIVATE sluice_build_flags fmt::fmt Boost::headers Threads::Threads)
 target_compile_features(sluice_pch PRIVATE cxx_std_23)
-target_precompile_headers(sluice_pch PRIVATE ${PROJECT_SOURCE_DIR}/cmake/pch.hpp)
+# In angle brackets, because CMake writes any other path absolute into the header that it makes: nothing for ccache.
+target_include_directories(sluice_pch PRIVATE ${PROJECT_SOURCE_DIR})
+target_precompile_headers(sluice_pch PRIVATE <cmake/pch.hpp>)
 
 # Modules whose tests start threads: ctest's label `threaded`, what ThreadSanitizer is for.
 set(SLUICE_THREADED_MODULES core runtime net db migrate outbox projection realtime live http app)
@@ -19,6 +21,7 @@ function(sluice_module)
     add_library(${target} STATIC)
     set(scope PUBLIC)
     target_sources(${target} PRIVATE ${M_SOURCES})
+    sluice_unity(${target})
     target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:sluice_build_flags> ${M_PRIVATE_DEPENDS})
     # Every user of the precompiled header needs Asio's symbols, which belong to the layer above.
     if(NOT M_PLAIN)
@@ -37,6 +40,7 @@ function(sluice_module)
 
   if(SLUICE_TESTS AND M_TESTS)
     add_executable(${M_NAME}_test ${M_TESTS})
+    sluice_unity(${M_NAME}_test)
     target_link_libraries(${M_NAME}_test PRIVATE ${target} sluice_build_flags GTest::gtest GTest::gmock GTest::gtest_main
                                                  ${M_TEST_DEPENDS})
     if(NOT M_PLAIN)
