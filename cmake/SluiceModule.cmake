@@ -3,7 +3,22 @@
 add_library(sluice_pch OBJECT ${PROJECT_SOURCE_DIR}/cmake/pch.cpp)
 target_link_libraries(sluice_pch PRIVATE sluice_build_flags fmt::fmt Boost::headers Threads::Threads)
 target_compile_features(sluice_pch PRIVATE cxx_std_23)
-target_precompile_headers(sluice_pch PRIVATE ${PROJECT_SOURCE_DIR}/cmake/pch.hpp)
+# In angle brackets, because CMake writes any other path absolute into the header that it makes: nothing for ccache.
+target_include_directories(sluice_pch PRIVATE ${PROJECT_SOURCE_DIR})
+target_precompile_headers(sluice_pch PRIVATE <cmake/pch.hpp>)
+
+# For ccache in another clone (CCACHE_PCH_EXTSUM in tools/dev/common.sh): clang's precompiled header holds paths of its clone,
+# so each clone makes its own; its users name it relative to the folder where ninja compiles, and ccache compares the
+# checksum beside it, of all the text that went into it.
+if(PROJECT_IS_TOP_LEVEL AND CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND CMAKE_GENERATOR STREQUAL "Ninja")
+  set(pch CMakeFiles/sluice_pch.dir/cmake_pch.hxx)
+  set(CMAKE_CXX_COMPILE_OPTIONS_USE_PCH -Xclang -include-pch -Xclang ${pch}.pch -Xclang -include -Xclang ${pch})
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cmake/pch.hpp)
+  execute_process(COMMAND ${CMAKE_CXX_COMPILER} -std=c++23 -E -P -dD cmake/pch.hpp WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
+                  OUTPUT_VARIABLE text ERROR_QUIET COMMAND_ERROR_IS_FATAL ANY)
+  string(SHA256 text "${text}")
+  file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/${pch}.pch.sum CONTENT "${text}" @ONLY)
+endif()
 
 # Modules whose tests start threads: ctest's label `threaded`, what ThreadSanitizer is for.
 set(SLUICE_THREADED_MODULES core runtime net db migrate outbox projection realtime live http app)
@@ -19,6 +34,7 @@ function(sluice_module)
     add_library(${target} STATIC)
     set(scope PUBLIC)
     target_sources(${target} PRIVATE ${M_SOURCES})
+    sluice_unity(${target})
     target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:sluice_build_flags> ${M_PRIVATE_DEPENDS})
     # Every user of the precompiled header needs Asio's symbols, which belong to the layer above.
     if(NOT M_PLAIN)
@@ -37,6 +53,7 @@ function(sluice_module)
 
   if(SLUICE_TESTS AND M_TESTS)
     add_executable(${M_NAME}_test ${M_TESTS})
+    sluice_unity(${M_NAME}_test)
     target_link_libraries(${M_NAME}_test PRIVATE ${target} sluice_build_flags GTest::gtest GTest::gmock GTest::gtest_main
                                                  ${M_TEST_DEPENDS})
     if(NOT M_PLAIN)

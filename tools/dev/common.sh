@@ -30,7 +30,7 @@ guarded() {
 
 # Two objects are equal to ccache when only the folder of the clone or the times of its files differ.
 cache_environment() {
-    export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=true
+    export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=true CCACHE_PCH_EXTSUM=true
     export CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
 }
 
