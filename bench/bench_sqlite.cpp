@@ -18,7 +18,9 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <sqlite3.h>
+
+#include "plain_sqlite.hpp"
+#include "slow_disk.hpp"
 
 #include "sluice/core/log.hpp"
 #include "sluice/core/metrics.hpp"
@@ -30,21 +32,23 @@
 namespace {
 
 using namespace sluice;
+using bench::kMessages;
+using bench::kOrders;
+using bench::kPayload;
 using Clock = std::chrono::steady_clock;
 
-constexpr const char* kOrders = "create table orders(id integer primary key, article text, quantity integer)";
-constexpr const char* kMessages =
-    "create table message(id integer primary key autoincrement, queue integer, key text, payload blob)";
 constexpr const char* kInsertOrder = "insert into orders(article, quantity) values ($1, $2)";
 constexpr const char* kInsertMessage = "insert into message(queue, key, payload) values ($1, $2, $3)";
-constexpr std::size_t kPayload = 200;
 constexpr int kClients = 16;
 constexpr int kWindow = 1'000;
+/// What a consumer SSD or a networked volume takes; this is added to what the disk at hand needs.
+constexpr std::chrono::microseconds kSlowSync{1'000};
 
 struct Options {
     bool json = false;
     int rounds = 7;
     std::chrono::milliseconds time{500};
+    std::string only;  ///< for a profiler: one kind, without ratios
 };
 
 /// A folder beside the program's working directory: a temporary one may live in memory, where nothing is synchronised.
@@ -72,9 +76,10 @@ double seconds(Clock::duration duration) {
     return std::chrono::duration<double>(duration).count();
 }
 
-double cpu_seconds() {
+// lint: allow unnamed-duplicate: every benchmark is a program of its own
+double cpu_seconds(int of_whom = RUSAGE_SELF) {
     rusage usage{};
-    getrusage(RUSAGE_SELF, &usage);
+    getrusage(of_whom, &usage);
     const auto of = [](timeval time) {
         return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
     };
@@ -84,7 +89,8 @@ double cpu_seconds() {
 /// What one kind of work achieved in one round.
 struct Measured {
     double per_second = 0;
-    double cpu_us = 0;  ///< per unit
+    double cpu_us = 0;        ///< per unit, all threads
+    double shard_cpu_us = 0;  ///< of it, the shard's
     double units = 0;
 };
 
@@ -103,69 +109,20 @@ Measured measure_fsync(WorkFolder& folder, std::chrono::milliseconds time) {
     return measured;
 }
 
-/// SQLite alone: one connection, prepared statements, one commit per transaction.
-class Plain {
-public:
-    explicit Plain(const std::string& file) {
-        check(sqlite3_open_v2(file.c_str(), &db_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-                              nullptr));
-        for (const char* sql : {"pragma journal_mode = wal", "pragma synchronous = full", kOrders, kMessages}) {
-            check(sqlite3_exec(db_, sql, nullptr, nullptr, nullptr));
-        }
-        begin_ = prepared("begin immediate");
-        order_ = prepared("insert into orders(article, quantity) values (?1, ?2)");
-        message_ = prepared("insert into message(queue, key, payload) values (?1, ?2, ?3)");
-        commit_ = prepared("commit");
-    }
-    ~Plain() {
-        for (sqlite3_stmt* statement : {begin_, order_, message_, commit_})
-            sqlite3_finalize(statement);
-        sqlite3_close(db_);
-    }
-    Plain(const Plain&) = delete;
-    Plain& operator=(const Plain&) = delete;
-
-    void transaction(int number) {
-        step(begin_);
-        sqlite3_bind_text(order_, 1, "A-100", -1, SQLITE_STATIC);
-        sqlite3_bind_int(order_, 2, number);
-        step(order_);
-        sqlite3_bind_int(message_, 1, 1);
-        sqlite3_bind_text(message_, 2, "A-100", -1, SQLITE_STATIC);
-        sqlite3_bind_blob(message_, 3, payload_.data(), static_cast<int>(payload_.size()), SQLITE_STATIC);
-        step(message_);
-        step(commit_);
-    }
-
-private:
-    static void check(int code) {
-        if (code != SQLITE_OK) std::abort();
-    }
-    sqlite3_stmt* prepared(const char* sql) {
-        sqlite3_stmt* statement = nullptr;
-        check(sqlite3_prepare_v2(db_, sql, -1, &statement, nullptr));
-        return statement;
-    }
-    static void step(sqlite3_stmt* statement) {
-        if (sqlite3_step(statement) != SQLITE_DONE) std::abort();
-        sqlite3_reset(statement);
-    }
-
-    sqlite3* db_ = nullptr;
-    sqlite3_stmt* begin_ = nullptr;
-    sqlite3_stmt* order_ = nullptr;
-    sqlite3_stmt* message_ = nullptr;
-    sqlite3_stmt* commit_ = nullptr;
-    std::vector<char> payload_ = std::vector<char>(kPayload, 'x');
-};
-
-Measured measure_plain(WorkFolder& folder, std::chrono::milliseconds time) {
-    Plain plain(folder.next_file());
+/// SQLite alone with `group` units per commit; 0: one, without a savepoint.
+Measured measure_plain(WorkFolder& folder, std::chrono::milliseconds time, int group) {
+    bench::PlainSqlite plain(folder.next_file());
     Measured measured;
     const double cpu = cpu_seconds();
     const auto began = Clock::now();
-    while (Clock::now() - began < time)
-        plain.transaction(static_cast<int>(++measured.units));
+    while (Clock::now() - began < time) {
+        if (group == 0) {
+            plain.commit_one();
+        } else {
+            plain.commit_group(group);
+        }
+        measured.units += std::max(1, group);
+    }
     measured.per_second = measured.units / seconds(Clock::now() - began);
     measured.cpu_us = (cpu_seconds() - cpu) * 1e6 / measured.units;
     return measured;
@@ -195,6 +152,7 @@ struct Run {
     db::DataSource& source;
     Clock::time_point end;
     double units = 0;
+    double shard_cpu_seconds = 0;
 };
 
 db::Task<void> place_order(db::UnitOfWork& unit) {
@@ -222,11 +180,13 @@ db::Task<void> batch_client(Run& run) {
 }
 
 db::Task<void> all_clients(Run& run, runtime::Shard& shard, Load load) {
+    const double cpu = cpu_seconds(RUSAGE_THREAD);
     runtime::TaskScope scope(shard, core::Logger::to_stderr(core::LogFormat::text, core::LogLevel::warn));
     for (int i = 0; i < load.clients; ++i) {
         scope.spawn("client", load.shape == Shape::unit ? unit_client(run) : batch_client(run));
     }
     co_await scope.join();
+    run.shard_cpu_seconds = cpu_seconds(RUSAGE_THREAD) - cpu;
 }
 
 db::Task<void> make_tables(db::DataSource& source) {
@@ -253,10 +213,12 @@ Measured measure_sluice(WorkFolder& folder, std::chrono::milliseconds time, Load
     measured.units = run.units;
     measured.per_second = run.units / seconds(Clock::now() - began);
     measured.cpu_us = (cpu_seconds() - cpu) * 1e6 / run.units;
+    measured.shard_cpu_us = run.shard_cpu_seconds * 1e6 / run.units;
     runtime::block_on(shards.at(0), database->close());
     return measured;
 }
 
+// lint: allow unnamed-duplicate: every benchmark is a program of its own
 struct Kind {
     std::string name;
     std::function<Measured()> measure;
@@ -268,6 +230,7 @@ double median_of(std::vector<double> values) {
     return values[values.size() / 2];
 }
 
+// lint: allow unnamed-duplicate: every benchmark is a program of its own
 double median_ratio(const Kind& kind, const Kind& against) {
     std::vector<double> ratios;
     for (std::size_t i = 0; i < kind.rounds.size(); ++i) {
@@ -302,6 +265,8 @@ std::optional<Options> parse(int count, char** words) {
         } else if (word == "--quick") {
             options.rounds = 5;
             options.time = std::chrono::milliseconds(150);
+        } else if (word == "--only" && i + 1 < count) {
+            options.only = words[++i];
         } else {
             return std::nullopt;
         }
@@ -309,31 +274,76 @@ std::optional<Options> parse(int count, char** words) {
     return options;
 }
 
-void measure_and_print(const Options& options) {
-    WorkFolder folder;
-    const auto sluice_kind = [&](std::string name, Load load) {
-        return Kind{
-            std::move(name), [&folder, &options, load] { return measure_sluice(folder, options.time, load); }, {}};
-    };
-    Kind fsync{"sqlite.fsync", [&] { return measure_fsync(folder, options.time / 2); }, {}};
-    Kind plain{"sqlite.plain", [&] { return measure_plain(folder, options.time); }, {}};
+/// Everything that is measured, in the order of a round.
+struct Kinds {
+    explicit Kinds(WorkFolder& in, const Options& options) : folder(in), time(options.time) {}
+
+    Kind plain_kind(std::string name, int units, std::chrono::microseconds sync = {}) {
+        return with_sync(std::move(name), sync, [this, units] { return measure_plain(folder, time, units); });
+    }
+    Kind sluice_kind(std::string name, Load load, std::chrono::microseconds sync = {}) {
+        return with_sync(std::move(name), sync, [this, load] { return measure_sluice(folder, time, load); });
+    }
+    std::vector<Kind*> all() {
+        return {&fsync, &plain,   &grouped, &ceiling,    &one,        &group,
+                &many,  &batches, &window,  &slow_plain, &slow_group, &slow_window};
+    }
+
+    WorkFolder& folder;
+    std::chrono::milliseconds time;
+    Kind fsync{"sqlite.fsync", [this] { return measure_fsync(folder, time / 2); }, {}};
+    Kind plain = plain_kind("sqlite.plain", 0);
+    Kind grouped = plain_kind("sqlite.plain_grouped_16", kClients);
+    Kind ceiling = plain_kind("sqlite.plain_grouped_1000", kWindow);
     Kind one = sluice_kind("sqlite.units_1", {Shape::unit, 1});
     Kind group = sluice_kind("sqlite.units_16", {Shape::unit, kClients});
     Kind many = sluice_kind("sqlite.units_1000", {Shape::unit, kWindow});
     Kind batches = sluice_kind("sqlite.batches_16", {Shape::batch, kClients});
     Kind window = sluice_kind("sqlite.window_1000", {Shape::batch, kWindow});
-    const std::vector<Kind*> kinds{&fsync, &plain, &one, &group, &many, &batches, &window};
+    Kind slow_plain = plain_kind("sqlite.plain_slow_disk", 0, kSlowSync);
+    Kind slow_group = sluice_kind("sqlite.units_16_slow_disk", {Shape::unit, kClients}, kSlowSync);
+    Kind slow_window = sluice_kind("sqlite.window_1000_slow_disk", {Shape::batch, kWindow}, kSlowSync);
+
+private:
+    static Kind with_sync(std::string name, std::chrono::microseconds sync, std::function<Measured()> measure) {
+        const auto slowed = [sync, measure = std::move(measure)] {
+            bench::slow_every_sync(sync);
+            const Measured measured = measure();
+            bench::slow_every_sync({});
+            return measured;
+        };
+        return {std::move(name), slowed, {}};
+    }
+};
+
+void print_ratios(const Options& options, const Kinds& kinds) {
+    const auto ratio = [&](std::string_view name, const Kind& kind, const Kind& against, std::string_view text) {
+        print_figure(options, name, median_ratio(kind, against), "ratio", text);
+    };
+    ratio("sqlite.group_commit_gain", kinds.group, kinds.plain, "one commit per transaction");
+    ratio("sqlite.async_window_gain", kinds.window, kinds.group, "sqlite.units_16");
+    ratio("sqlite.group_commit_gain_slow_disk", kinds.slow_group, kinds.slow_plain, "the same, 1 ms more per sync");
+    ratio("sqlite.async_window_gain_slow_disk", kinds.slow_window, kinds.slow_group, "the same, 1 ms more per sync");
+    ratio("sqlite.one_client_gain", kinds.one, kinds.plain, "one commit per transaction");
+    ratio("sqlite.group_commit_bound", kinds.grouped, kinds.plain, "SQLite alone, 16 units per commit");
+    ratio("sqlite.async_window_bound", kinds.ceiling, kinds.group, "SQLite alone, 1,000 units per commit");
+}
+
+void measure_and_print(const Options& options) {
+    WorkFolder folder;
+    Kinds kinds(folder, options);
+    std::vector<Kind*> chosen = kinds.all();
+    if (!options.only.empty()) std::erase_if(chosen, [&](const Kind* kind) { return kind->name != options.only; });
     for (int round = 0; round < options.rounds; ++round) {
-        for (Kind* kind : kinds)
+        for (Kind* kind : chosen)
             kind->rounds.push_back(kind->measure());
     }
-    print_figure(options, "sqlite.group_commit_gain", median_ratio(group, plain), "ratio",
-                 "one commit per transaction");
-    print_figure(options, "sqlite.async_window_gain", median_ratio(window, group), "ratio", "sqlite.units_16");
-    print_figure(options, "sqlite.one_client_gain", median_ratio(one, plain), "ratio", "one commit per transaction");
-    for (Kind* kind : kinds) {
+    if (options.only.empty()) print_ratios(options, kinds);
+    for (Kind* kind : chosen) {
         print_figure(options, kind->name + "_rate", median_of(*kind, &Measured::per_second), "1/s", "");
         print_figure(options, kind->name + "_cpu", median_of(*kind, &Measured::cpu_us), "us", "");
+        if (median_of(*kind, &Measured::shard_cpu_us) == 0) continue;
+        print_figure(options, kind->name + "_shard_cpu", median_of(*kind, &Measured::shard_cpu_us), "us", "");
     }
 }
 
@@ -342,7 +352,7 @@ void measure_and_print(const Options& options) {
 int main(int count, char** words) {
     const auto options = parse(count, words);
     if (!options) {
-        fmt::print(stderr, "usage: {} [--json] [--quick]\n", words[0]);
+        fmt::print(stderr, "usage: {} [--json] [--quick] [--only KIND]\n", words[0]);
         return 2;
     }
     measure_and_print(*options);

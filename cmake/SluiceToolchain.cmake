@@ -32,6 +32,10 @@ target_compile_definitions(sluice_build_flags INTERFACE
   $<$<BOOL:${SLUICE_MUTANTS}>:SLUICE_MUTANTS=1>)
 if(SLUICE_SANITIZE)
   target_compile_options(sluice_build_flags INTERFACE -fsanitize=${SLUICE_SANITIZE} -fno-sanitize-recover=all)
+  if(SLUICE_SANITIZE MATCHES undefined)
+    # Its first look at a virtual table opens a pipe: where a test has taken all descriptors away, it reports valid objects.
+    target_compile_options(sluice_build_flags INTERFACE -fno-sanitize=vptr)
+  endif()
   target_link_options(sluice_build_flags INTERFACE -fsanitize=${SLUICE_SANITIZE})
 endif()
 find_program(SLUICE_MOLD mold)

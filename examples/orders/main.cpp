@@ -2,11 +2,10 @@
 #include <cstdio>
 #include <exception>
 #include <string>
-#include <vector>
 
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 
+#include "examples/orders/options.hpp"
 #include "examples/orders/routes.hpp"
 #include "examples/orders/shop.hpp"
 #include "examples/orders/verify.hpp"
@@ -14,14 +13,7 @@
 
 namespace {
 
-struct Options {
-    sluice::app::Settings settings;
-    std::vector<std::string> suspended;
-    bool verify = false;
-    bool quiet = false;
-};
-
-int run(const Options& options) {
+int run(const orders::Options& options) {
     const auto level = options.quiet ? sluice::core::LogLevel::warn : sluice::core::LogLevel::info;
     sluice::app::App shop(options.settings, sluice::core::Logger::to_stderr(sluice::core::LogFormat::text, level));
     shop.tenant("shop_a", "Alder & Co")
@@ -41,19 +33,8 @@ int run(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    Options options;
-    CLI::App cli("Sluice's example shop: orders and restocks, live on every page");
-    cli.add_option("--port", options.settings.port, "Port on 127.0.0.1; 0 takes a free one")->capture_default_str();
-    cli.add_option("--admin-port", options.settings.admin_port,
-                   "Port of /metrics and /readyz on 127.0.0.1; 0: a free one")
-        ->capture_default_str();
-    cli.add_option("--data", options.settings.data_dir, "Folder of the tenants' files")->capture_default_str();
-    cli.add_option("--web", options.settings.web_dir, "Folder of the built page")->capture_default_str();
-    cli.add_option("--shards", options.settings.shards, "Threads that serve; 0: one per core")->capture_default_str();
-    cli.add_option("--suspend", options.suspended, "Refuse every request of this tenant; may be given again");
-    cli.add_flag("--quiet", options.quiet, "Log warnings and errors only");
-    cli.add_flag("--verify-projections", options.verify, "Compare every projection with its rebuild and exit");
-    CLI11_PARSE(cli, argc, argv);
+    orders::Options options;
+    if (const auto exit_code = orders::parse(argc, argv, options)) return *exit_code;
     try {
         return run(options);
     } catch (const std::exception& error) {

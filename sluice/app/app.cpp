@@ -5,14 +5,16 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <filesystem>
+#include <optional>
 #include <stdexcept>
 #include <thread>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "sluice/app/internal/data_folder.hpp"
 #include "sluice/app/internal/edge.hpp"
+#include "sluice/app/internal/open_files.hpp"
 #include "sluice/app/internal/tenant_runtime.hpp"
 #include "sluice/core/error.hpp"
 #include "sluice/http/health.hpp"
@@ -47,13 +49,7 @@ private:
     sigset_t before_{};
 };
 
-void make_folder(const std::string& path) {
-    std::error_code error;
-    std::filesystem::create_directories(path, error);
-    if (error || !std::filesystem::is_directory(path))
-        throw std::runtime_error(fmt::format("cannot use the data folder '{}': {}; choose another with --data", path,
-                                             error ? error.message() : "not a folder"));
-}
+constexpr std::uint32_t kMostShards = 1'024;
 
 std::string origin_of(const std::string& address, std::uint16_t port) {
     const bool v6 = address.find(':') != std::string::npos;
@@ -151,6 +147,9 @@ void App::State::check_public() const {
 }
 
 void App::State::start_shards() {
+    if (settings().shards > kMostShards)
+        throw std::runtime_error(
+            fmt::format("shards: {} is outside 0 to {}; 0 is one per core", settings().shards, kMostShards));
     const auto cores = std::max(1u, std::thread::hardware_concurrency());
     shards = std::make_unique<runtime::ShardGroup>(settings().shards == 0 ? cores : settings().shards);
     shards->start();
@@ -215,10 +214,12 @@ void App::State::serve(StopSignals& signals) {
 
 int App::run() {
     StopSignals signals;
+    std::optional<internal::DataFolder> folder;  // until the last database is closed
     int code = 0;
     try {
         state_->check_public();
-        make_folder(state_->settings().data_dir);
+        state_->log.info("up to {} files and connections may be open", internal::raise_open_files());
+        folder.emplace(state_->settings().data_dir);
         state_->start_shards();
         state_->start_tenants();
         state_->declare_hub();
@@ -237,9 +238,10 @@ int App::run() {
 }
 
 bool App::run_offline(std::function<db::Task<void>(TenantParts&)> work) {
+    std::optional<internal::DataFolder> folder;
     bool ok = true;
     try {
-        make_folder(state_->settings().data_dir);
+        folder.emplace(state_->settings().data_dir);
         state_->start_shards();
         state_->start_tenants();
         for (auto& tenant : state_->running) {

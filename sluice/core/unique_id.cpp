@@ -1,5 +1,6 @@
 #include "sluice/core/unique_id.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -18,10 +19,32 @@ void fill_random(std::span<std::byte> into) {
     }
 }
 
+namespace {
+
+/// Random bytes in hand, so that a system call serves 32 ids.
+class Reserve {
+public:
+    void take(std::span<std::byte> into) {
+        if (left_ < into.size()) {
+            fill_random(bytes_);
+            left_ = bytes_.size();
+        }
+        left_ -= into.size();
+        std::ranges::copy(std::span(bytes_).subspan(left_, into.size()), into.begin());
+    }
+
+private:
+    std::array<std::byte, 512> bytes_;
+    std::size_t left_ = 0;
+};
+
+}  // namespace
+
 std::string unique_id() {
     static constexpr char kDigits[] = "0123456789abcdef";
+    static thread_local Reserve reserve;
     std::array<std::byte, 16> bytes;
-    fill_random(bytes);
+    reserve.take(bytes);
     std::string text;
     text.reserve(2 * bytes.size());
     for (const std::byte byte : bytes) {

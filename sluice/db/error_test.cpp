@@ -62,7 +62,7 @@ INSTANTIATE_TEST_SUITE_P(EveryKind, DbErrorRemedies,
                                            Remedy{ErrorKind::cancelled, Retryability::never},
                                            Remedy{ErrorKind::outcome_unknown, Retryability::if_idempotent},
                                            Remedy{ErrorKind::other, Retryability::never}),
-                         [](const auto& info) { return std::string(to_string(info.param.kind)); });
+                         [](const auto& given) { return std::string(to_string(given.param.kind)); });
 
 }  // namespace
 }  // namespace sluice::db

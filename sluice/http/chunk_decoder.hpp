@@ -15,12 +15,12 @@ namespace sluice::http {
 /// What was done with a piece of a body.
 struct BodyProgress {
     std::size_t consumed = 0;
-    unsigned refused = 0;  ///< 0, 400 or 413
+    unsigned refused = 0;  ///< 0, 400, 413 or 431
     std::string reason;
 };
 
-/// Decodes one body as it arrives. Sizes are bare hexadecimal digits, every line ends in CR LF, extensions are read
-/// over and bounded, trailers are refused. Pure; never throws but for lack of memory.
+/// Decodes one body as it arrives. Sizes are bare hexadecimal digits, every line ends in CR LF; extensions and trailers
+/// are checked, bounded and read over. Pure; never throws but for lack of memory.
 class ChunkDecoder {
 public:
     explicit ChunkDecoder(std::size_t body_limit) : body_limit_(body_limit) {}
@@ -38,17 +38,22 @@ private:
         data,
         data_cr,
         data_lf,
-        last_cr,  ///< behind the chunk of size 0: no trailers
+        trailer_start,  ///< behind the chunk of size 0: a trailer, or the empty line
+        trailer,
+        trailer_lf,
         last_lf,
         done,
         refused,
     };
     struct Step {
         State next;
-        const char* complaint = nullptr;
+        std::string complaint{};  // empty: none
+        unsigned status = 400;
     };
     Step step(char c);
     Step size_digit(char c, bool first);
+    Step extension(char c);
+    Step trailer(char c);
     void begin_chunk(State next);
 
     std::size_t body_limit_;
@@ -56,6 +61,8 @@ private:
     std::uint64_t size_ = 0;
     std::uint64_t left_ = 0;    ///< data bytes of the chunk in progress
     std::size_t line_ = 0;      ///< bytes of the size line in progress
+    std::size_t trailers_ = 0;  ///< bytes of all trailers
+    std::string text_;          ///< the extension or trailer in progress
     std::size_t overhead_ = 0;  ///< bytes that are not data
     std::size_t data_total_ = 0;
 };

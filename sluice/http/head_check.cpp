@@ -26,11 +26,6 @@ Check refuse(std::string reason, unsigned status = 400) {
     return Refusal{status, std::move(reason)};
 }
 
-bool is_token_char(char c) noexcept {
-    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')) return true;
-    return c != '\0' && std::string_view("!#$%&'*+-.^_`|~").contains(c);
-}
-
 bool is_digit(char c) noexcept {
     return c >= '0' && c <= '9';
 }
@@ -42,8 +37,10 @@ int hex_value(char c) noexcept {
     return -1;
 }
 
-/// What the fields said so far about framing and the host.
+/// What the head said so far about framing and the host.
 struct Framing {
+    std::string_view authority;  // of a target in absolute form
+    std::string_view host;
     std::size_t hosts = 0;
     std::size_t lengths = 0;
     std::size_t encodings = 0;
@@ -82,12 +79,7 @@ Check check_escapes(std::string_view target) {
     return std::nullopt;
 }
 
-Check check_target(std::string_view method, std::string_view target) {
-    if (target == "*") {
-        if (method == "OPTIONS") return std::nullopt;
-        return refuse("request target: '*' is for OPTIONS only");
-    }
-    if (!target.starts_with('/')) return refuse("request target: it must begin with '/' (origin form)");
+Check check_path(std::string_view target) {
     const auto forbidden = [](char c) {
         const auto byte = static_cast<unsigned char>(c);
         return byte <= 0x20 || byte >= 0x7f || std::string_view("\"<>\\^`{|}#").contains(c);
@@ -106,7 +98,32 @@ Check check_version(std::string_view version) {
     return refuse("request line: it must end with 'HTTP/1.1'");
 }
 
-Check check_request_line(std::string_view line) {
+Check check_host(std::string_view value);
+
+/// RFC 9112 section 3.2.2: a server accepts the absolute form, too.
+Check check_absolute(std::string_view target, Framing& framing) {
+    const auto colon = target.find("://");
+    if (colon == std::string_view::npos || !same_name(target.substr(0, colon), "http")) {
+        if (colon != std::string_view::npos && same_name(target.substr(0, colon), "https"))
+            return refuse("request target: an https resource is not served on a connection without TLS", 421);
+        return refuse("request target: it must begin with '/' (origin form) or http:// (absolute form)");
+    }
+    const auto rest = target.substr(colon + 3);
+    framing.authority = rest.substr(0, rest.find_first_of("/?"));
+    if (check_host(framing.authority))
+        return refuse("request target: expected one host name or address behind http://, with an optional port");
+    return check_path(rest.substr(framing.authority.size()));
+}
+
+Check check_target(std::string_view method, std::string_view target, Framing& framing) {
+    if (target == "*") {
+        if (method == "OPTIONS") return std::nullopt;
+        return refuse("request target: '*' is for OPTIONS only");
+    }
+    return target.starts_with('/') ? check_path(target) : check_absolute(target, framing);
+}
+
+Check check_request_line(std::string_view line, Framing& framing) {
     const auto first = line.find(' ');
     const auto last = line.rfind(' ');
     if (first == std::string_view::npos || first == last)
@@ -116,7 +133,7 @@ Check check_request_line(std::string_view line) {
     if (auto bad = check_method(method)) return bad;
     if (target.empty() || target.contains(' '))
         return refuse("request line: expected 'METHOD /path HTTP/1.1' with single spaces");
-    if (auto bad = check_target(method, target)) return bad;
+    if (auto bad = check_target(method, target, framing)) return bad;
     return check_version(line.substr(last + 1));
 }
 
@@ -188,6 +205,7 @@ bool is_underscore_twin(std::string_view name) {
 Check check_framing_field(std::string_view name, std::string_view value, bool http_1_0, Framing& framing) {
     if (same_name(name, "Host")) {
         if (++framing.hosts > 1 && !core::mutant("http_second_host")) return refuse("Host: given twice");
+        framing.host = value;
         return check_host(value);
     }
     if (same_name(name, "Content-Length")) {
@@ -220,6 +238,8 @@ Check check_field(std::string_view line, bool http_1_0, Framing& framing) {
 
 Check check_whole(bool http_1_0, const Framing& framing) {
     if (framing.hosts == 0 && !http_1_0) return refuse("Host: missing; HTTP/1.1 requires it");
+    if (framing.hosts > 0 && !framing.authority.empty() && !same_name(framing.host, framing.authority))
+        return refuse("Host: it differs from the host in the request target");
     if (framing.lengths > 0 && framing.encodings > 0 && !core::mutant("http_length_with_encoding"))
         return refuse("Content-Length and Transfer-Encoding together");
     return std::nullopt;
@@ -253,27 +273,46 @@ Check check_size(std::string_view line, bool first, std::size_t total, const Hea
 
 }  // namespace
 
+bool is_token_char(char c) noexcept {
+    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c)) return true;
+    return c != '\0' && std::string_view("!#$%&'*+-.^_`|~").contains(c);
+}
+
 bool may_decide(std::string_view bytes, std::size_t fresh, const HeadLimits& limits) {
     const std::size_t before = bytes.size() - fresh;
     const std::string_view seen = bytes.substr(before > 0 ? before - 1 : 0);  // a CR may have been the last byte
     if (seen.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos) return true;
     const auto crossed = [&](std::size_t limit) { return before <= limit && bytes.size() > limit; };
-    return crossed(limits.request_line) || bytes.size() > limits.total;
+    const std::size_t skipped = bytes.starts_with("\r\n") ? 2 : 0;
+    return crossed(limits.request_line + skipped) || bytes.size() > limits.total;
+}
+
+std::string flaw_of_trailer(std::string_view line) {
+    constexpr std::array<std::string_view, 14> kForbidden{
+        "Content-Length", "Transfer-Encoding", "Host", "Connection", "Expect",  "Authorization",       "Cookie",
+        "Content-Type",   "Content-Encoding",  "TE",   "Trailer",    "Upgrade", "Proxy-Authorization", "Content-Range"};
+    Framing framing;
+    if (const auto bad = check_field(line, false, framing)) return bad->reason;
+    const auto name = line.substr(0, line.find(':'));
+    if (std::ranges::any_of(kForbidden, [name](std::string_view one) { return same_name(name, one); }))
+        return "a trailer that belongs into the head";
+    return {};
 }
 
 HeadVerdict check_head(std::string_view bytes, const HeadLimits& limits) {
     Framing framing;
     bool http_1_0 = false;
-    std::size_t at = 0;
+    const std::size_t begin = bytes.starts_with("\r\n") ? 2 : 0;  // some clients end a body with an empty line
+    std::size_t at = begin;
     while (true) {
-        const bool first = at == 0;
+        const bool first = at == begin;
         const Line line = next_line(bytes, at);
         if (auto bad = check_size(line.text, first, at + line.text.size(), limits)) return refused(std::move(*bad));
         if (line.malformed) return refused({400, "the head holds a CR, LF or NUL that does not end a line with CR LF"});
         if (!line.complete) return {};
         at += line.text.size() + 2;
         if (first) {
-            if (auto bad = check_request_line(line.text)) return refused(std::move(*bad));
+            if (auto bad = check_request_line(line.text, framing)) return refused(std::move(*bad));
             http_1_0 = line.text.ends_with("HTTP/1.0");
             continue;
         }

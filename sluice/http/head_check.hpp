@@ -23,13 +23,20 @@ enum class HeadState : std::uint8_t { incomplete, complete, refused };
 
 struct HeadVerdict {
     HeadState state = HeadState::incomplete;
-    std::size_t length = 0;  ///< complete: bytes up to and with the empty line
-    unsigned status = 0;     ///< refused: 400, 414, 417, 431, 501 or 505
+    std::size_t length = 0;  ///< complete: bytes up to and with the empty line, one before the request included
+    unsigned status = 0;     ///< refused: 400, 414, 417, 421, 431, 501 or 505
     std::string reason;      ///< refused: what is wrong, where, what is expected
 };
 
 /// Pure; never throws; reads only what it is given. Rules: RFC 9112 sections 2 to 6, RFC 9110 sections 5 and 7.2.
 [[nodiscard]] HeadVerdict check_head(std::string_view bytes, const HeadLimits& limits);
+
+/// RFC 9110 section 5.6.2.
+[[nodiscard]] bool is_token_char(char c) noexcept;
+
+/// What is wrong with one line of a chunked body's trailers, without its CR LF; empty: nothing. Trailers are read over,
+/// so fields that would change the request have no place there. Pure.
+[[nodiscard]] std::string flaw_of_trailer(std::string_view line);
 
 /// Whether the last `fresh` bytes of `bytes` can have changed the verdict from incomplete. A peer that sends its head
 /// byte by byte would otherwise have the whole of it checked again for each.

@@ -15,7 +15,7 @@ namespace sluice::http {
 /// A complete request whose head passed check_head and whose body is within the limit.
 struct Request {
     std::string method;
-    std::string target;                        ///< as sent
+    std::string target;                        ///< in origin form, or '*'; `Host` holds the host of an absolute one
     std::string path;                          ///< without query, escapes as sent; '*' or begins with '/'
     std::map<std::string, std::string> query;  ///< decoded; the last of repeated names
     Headers headers;

@@ -20,6 +20,9 @@ namespace {
 
 constexpr int kBacklog = 4096;
 constexpr std::chrono::milliseconds kPause{50};
+// Few: handshakes that go on side by side leave holes in the heap between what lives on (32 at once: 44 more bytes a
+// connection, and no less CPU).
+constexpr int kAcceptsPerWait = 4;
 
 [[noreturn]] void fail(const boost::asio::ip::tcp::endpoint& endpoint, int error) {
     const std::string place = fmt::format("{}:{}", endpoint.address().to_string(), endpoint.port());
@@ -65,10 +68,17 @@ void refuse_taken(const boost::asio::ip::tcp::endpoint& endpoint) {
     if (!free) fail(endpoint, error);
 }
 
+boost::asio::ip::tcp protocol_of(int native) {
+    sockaddr_storage bound{};
+    socklen_t size = sizeof bound;
+    ::getsockname(native, reinterpret_cast<sockaddr*>(&bound), &size);
+    return bound.ss_family == AF_INET6 ? boost::asio::ip::tcp::v6() : boost::asio::ip::tcp::v4();
+}
+
 /// accept(2) also reports what went wrong with the connection it would have handed over; the next one may be sound.
-bool peer_left(const boost::system::error_code& error) {
-    constexpr std::array kOfThePeer{ECONNABORTED, EPROTO, EPERM, ENETDOWN, ENETUNREACH, EHOSTDOWN, EHOSTUNREACH};
-    return std::ranges::find(kOfThePeer, error.value()) != kOfThePeer.end();
+bool peer_left(int error) {
+    constexpr std::array kOfThePeer{ECONNABORTED, EPROTO, EPERM, ENETDOWN, ENETUNREACH, EHOSTDOWN, EHOSTUNREACH, EINTR};
+    return std::ranges::find(kOfThePeer, error) != kOfThePeer.end();
 }
 
 }  // namespace
@@ -106,29 +116,43 @@ Listener listen(const std::string& address, std::uint16_t port) {
 }
 
 Acceptor::Acceptor(runtime::Shard& shard, int native, core::Logger log)
-    : acceptor_(shard.executor()), log_(std::move(log)) {
-    sockaddr_storage bound{};
-    socklen_t size = sizeof bound;
-    ::getsockname(native, reinterpret_cast<sockaddr*>(&bound), &size);
-    const auto protocol = bound.ss_family == AF_INET6 ? boost::asio::ip::tcp::v6() : boost::asio::ip::tcp::v4();
-    acceptor_.assign(protocol, native);
+    : acceptor_(shard.executor()), protocol_(protocol_of(native)), log_(std::move(log)) {
+    acceptor_.assign(protocol_, native);
+    acceptor_.non_blocking(true);
+}
+
+/// Takes what waits, one system call each. Answers the error that stopped it, or 0.
+int Acceptor::accept_waiting(const std::function<void(Socket)>& take) {
+    for (int i = 0; i < kAcceptsPerWait && acceptor_.is_open(); ++i) {
+        const int native = ::accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (native < 0) {
+            if (errno == EAGAIN || errno == EWOULDBLOCK) return 0;
+            if (peer_left(errno)) continue;
+            return errno;
+        }
+        if (std::exchange(paused_, false)) log_.info("accepting connections again");
+        Socket socket(acceptor_.get_executor());
+        boost::system::error_code error;
+        socket.assign(protocol_, native, error);
+        if (error) {
+            ::close(native);
+            return error.value();
+        }
+        take(std::move(socket));
+    }
+    return 0;
 }
 
 runtime::Task<void> Acceptor::run(std::function<void(Socket)> take) {
     const auto token = boost::asio::as_tuple(runtime::use_task);
-    bool paused = false;
     while (acceptor_.is_open()) {
-        auto [error, socket] = co_await acceptor_.async_accept(token);
-        if (error == boost::asio::error::operation_aborted) co_return;
-        if (!error) {
-            if (std::exchange(paused, false)) log_.info("accepting connections again");
-            take(std::move(socket));
-            continue;
-        }
-        if (peer_left(error)) continue;
+        const auto [ended] = co_await acceptor_.async_wait(boost::asio::socket_base::wait_read, token);
+        if (ended) co_return;
+        const int error = accept_waiting(take);
+        if (error == 0) continue;
         // Out of descriptors or memory: whoever waits stays in the kernel's queue.
-        if (!std::exchange(paused, true))
-            log_.warn("cannot accept connections: {}; trying again every {} ms", error.message(), kPause.count());
+        if (!std::exchange(paused_, true))
+            log_.warn("cannot accept connections: {}; trying again every {} ms", std::strerror(error), kPause.count());
         co_await runtime::sleep_for(kPause);
     }
 }

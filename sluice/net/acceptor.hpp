@@ -71,8 +71,12 @@ public:
     void close() noexcept;
 
 private:
+    int accept_waiting(const std::function<void(Socket)>& take);
+
     boost::asio::basic_socket_acceptor<boost::asio::ip::tcp, runtime::Executor> acceptor_;
+    boost::asio::ip::tcp protocol_;
     core::Logger log_;
+    bool paused_ = false;
 };
 
 }  // namespace sluice::net

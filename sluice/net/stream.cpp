@@ -23,9 +23,8 @@ IoResult outcome_of(ssize_t moved) noexcept {
 }  // namespace
 
 Stream::Stream(Socket socket) : socket_(std::move(socket)) {
-    boost::system::error_code ignored;  // a peer that is gone already shows at the first read
-    socket_.non_blocking(true, ignored);
-    socket_.native_non_blocking(true, ignored);
+    boost::system::error_code ignored;    // a peer that is gone already shows at the first read
+    socket_.non_blocking(true, ignored);  // the descriptor, too
     socket_.set_option(boost::asio::ip::tcp::no_delay(true), ignored);
 }
 

@@ -37,9 +37,9 @@ struct Codec<std::variant<Events...>> {
         return std::visit([](const auto& e) { return core::json::encode(e); }, event);
     }
     static std::expected<Event, std::string> decode(std::string_view type, std::string_view payload) {
-        std::expected<Event, std::string> decoded = std::unexpected("unknown event type '" + std::string(type) + "'");
+        std::expected<Event, std::string> decoded = std::unexpected(std::string());
         const bool known = (try_one<Events>(type, payload, decoded) || ...);
-        static_cast<void>(known);
+        if (!known) decoded = std::unexpected("unknown event type '" + std::string(type) + "'");
         return decoded;
     }
 

@@ -8,8 +8,9 @@
 
 #include "sluice/core/json.hpp"
 #include "sluice/projection/fold.hpp"
+#include "sluice/projection/internal/test_definitions.hpp"
 #include "sluice/projection/test_journal_model.hpp"
-#include "sluice/projection/typed_definition.hpp"
+#include "sluice/testing/scale.hpp"
 
 namespace sluice::projection {
 namespace {
@@ -19,10 +20,6 @@ using namespace sample;
 std::uint64_t property_seed() {
     if (const char* given = std::getenv("SLUICE_TEST_SEED")) return std::strtoull(given, nullptr, 10);
     return std::random_device{}();
-}
-double property_scale() {
-    const char* given = std::getenv("SLUICE_TEST_SCALE");
-    return given != nullptr ? std::strtod(given, nullptr) : 1.0;
 }
 
 /// What a database would keep of one key.
@@ -182,7 +179,7 @@ std::uint64_t one_journal(std::uint64_t seed, std::shared_ptr<const Definition> 
 
 TEST(fold_property, live_equals_rebuild_equals_reference) {
     const std::uint64_t seed = property_seed();
-    const int rounds = std::max(1, static_cast<int>(100 * property_scale()));
+    const int rounds = testing::scaled(100);
     std::uint64_t folded = 0;
     for (int round = 0; round < rounds && !::testing::Test::HasFailure(); ++round) {
         SCOPED_TRACE("SLUICE_TEST_SEED=" + std::to_string(seed + static_cast<std::uint64_t>(round)));
@@ -194,7 +191,7 @@ TEST(fold_property, live_equals_rebuild_equals_reference) {
 
 TEST(fold_property, patches_lead_forward_and_back) {
     const std::uint64_t seed = property_seed();
-    const int rounds = std::max(1, static_cast<int>(20 * property_scale()));
+    const int rounds = testing::scaled(20);
     for (int round = 0; round < rounds && !::testing::Test::HasFailure(); ++round) {
         SCOPED_TRACE("SLUICE_TEST_SEED=" + std::to_string(seed + static_cast<std::uint64_t>(round)));
         static_cast<void>(one_journal(seed + static_cast<std::uint64_t>(round), define<Journal>(), 1'000, true));

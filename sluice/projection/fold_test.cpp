@@ -5,8 +5,8 @@
 #include <gtest/gtest.h>
 
 #include "sluice/core/json.hpp"
+#include "sluice/projection/internal/test_definitions.hpp"
 #include "sluice/projection/test_journal_model.hpp"
-#include "sluice/projection/typed_definition.hpp"
 
 namespace sluice::projection {
 namespace {

@@ -3,9 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "sluice/projection/error.hpp"
+#include "sluice/projection/internal/test_definitions.hpp"
 #include "sluice/projection/key.hpp"
-#include "sluice/projection/test_sample_projections.hpp"
-#include "sluice/projection/typed_definition.hpp"
 
 namespace sluice::projection {
 namespace {

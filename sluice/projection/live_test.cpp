@@ -220,12 +220,11 @@ TEST(StateCache, keeps_to_its_limit_and_to_one_generation) {
         EXPECT_LE(cache.bytes(), 4'000u);
     }
     EXPECT_GT(cache.keys(), 1u);
-    std::vector<FoldEvent> wanted(1);
-    wanted[0].keys = {"key-99", "key-0"};
+    std::vector<std::string_view> wanted = {"key-99", "key-0"};
     KeyStates taken;
     EXPECT_EQ(cache.take(1, wanted, taken), 1u);
     EXPECT_TRUE(taken.contains("key-99"));
-    wanted[0].keys = {"key-98"};
+    wanted = {"key-98"};
     EXPECT_EQ(cache.take(2, wanted, taken), 0u);
     EXPECT_EQ(cache.keys(), 0u);
 }

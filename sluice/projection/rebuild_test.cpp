@@ -8,6 +8,7 @@
 #include "sluice/projection/internal/test_world.hpp"
 #include "sluice/projection/test_journal_model.hpp"
 #include "sluice/runtime/scope.hpp"
+#include "sluice/testing/scale.hpp"
 
 namespace sluice::projection {
 namespace {
@@ -149,7 +150,7 @@ TEST_F(Rebuilding, from_given_events_goes_on_with_the_log_behind_them) {
 
 TEST_F(Rebuilding, within_little_memory_gives_the_same) {
     begin({.rebuild_bytes = 4'000, .log_chunk = 50, .write_chunk = 16});
-    fill(3'000);
+    fill(testing::scaled(3'000));
     world.deliver();
     const RebuildReport report = rebuild();
     EXPECT_EQ(report.changed, 0u);

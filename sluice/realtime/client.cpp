@@ -1,5 +1,6 @@
 #include "sluice/realtime/client.hpp"
 
+#include "sluice/core/utf8.hpp"
 #include "sluice/realtime/hub.hpp"
 #include "sluice/realtime/internal/hub_shard.hpp"
 #include "sluice/realtime/internal/payload.hpp"
@@ -14,6 +15,12 @@ std::shared_ptr<const identity::Identity> Client::identity() const {
 std::size_t Client::emit(std::string_view event, std::string_view data_json) const {
     check_payload(event, data_json, shard_->config().settings.max_event_bytes);
     return shard_->send(id_, event, data_json);
+}
+
+std::size_t Client::send(MessageKind kind, std::string_view payload) const {
+    const bool text = kind == MessageKind::text;
+    if (text && !core::is_utf8(payload)) throw RealtimeError(ErrorKind::bad_payload, "the text is not UTF-8");
+    return shard_->send_message(id_, text ? ws::Opcode::text : ws::Opcode::binary, payload);
 }
 
 bool Client::join_room(std::string_view room) const {

@@ -13,6 +13,8 @@ namespace sluice::realtime {
 
 class HubShard;
 
+enum class MessageKind : std::uint8_t { text, binary };
+
 enum class Admission : std::uint8_t {
     accepted,
     overloaded,  ///< the home shard's queue is full; nothing was sent
@@ -30,6 +32,10 @@ public:
 
     /// Sends `{"event":…,"data":…}` to this connection. Answers how many got it: 1 or 0.
     std::size_t emit(std::string_view event, std::string_view data_json) const;
+
+    /// Sends `payload` as it is, one message of `kind`, to a connection of a gateway. Answers how many got it: 1 or 0.
+    /// Throws RealtimeError(bad_payload) for text that is not UTF-8, and sends nothing.
+    std::size_t send(MessageKind kind, std::string_view payload) const;
 
     /// Rooms of the connection's tenant, by any name of 1 to 512 bytes. Joining twice is joining once.
     bool join_room(std::string_view room) const;

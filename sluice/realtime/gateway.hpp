@@ -9,7 +9,6 @@
 //     hub.add_gateway(std::move(chat));
 #pragma once
 
-#include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
@@ -24,8 +23,6 @@ namespace sluice::realtime {
 /// throws is logged and answered with `{"event":"error","data":{"code":"internal",…}}`.
 using EventHandler = std::function<runtime::Task<void>(Client client, std::string data_json)>;
 
-enum class MessageKind : std::uint8_t { text, binary };
-
 /// Immutable once added.
 struct GatewayConfig {
     std::string path;
@@ -35,7 +32,7 @@ struct GatewayConfig {
     std::map<std::string, EventHandler, std::less<>> handlers;
 
     /// When set, every message goes here as it came, on the reading path, and there are no events by name. Must not
-    /// throw.
+    /// throw. `Client::send` answers in kind.
     std::function<void(const Client&, MessageKind, std::string_view)> on_message;
 
     GatewayConfig& on(std::string event, EventHandler handler) {

@@ -9,31 +9,42 @@
 #include <type_traits>
 #include <utility>
 
-#include <boost/asio/co_spawn.hpp>
-
 #include "sluice/core/assert.hpp"
 #include "sluice/runtime/shard.hpp"
 #include "sluice/runtime/task.hpp"
 
 namespace sluice::runtime {
 
+namespace internal {
+
+/// Starts `task`, which must not throw, on `shard`. Compiled once, whatever the tasks of callers answer.
+void start_noexcept(Shard& shard, Task<void> task);
+
+/// Awaits `task` and tells `promise` how it ended, once nothing of the task is left.
+template <class T>
+Task<void> fulfil(std::shared_ptr<std::promise<T>> promise, Task<T> task) {
+    try {
+        if constexpr (std::is_void_v<T>) {
+            co_await std::move(task);
+            promise->set_value();
+        } else {
+            T value = co_await std::move(task);
+            promise->set_value(std::move(value));
+        }
+    } catch (...) {  // whatever it is goes to who waits
+        promise->set_exception(std::current_exception());
+    }
+}
+
+}  // namespace internal
+
 /// Starts `task` on `shard`, whose loop must run until the future is ready. The task cannot be cancelled.
 template <class T>
 [[nodiscard]] std::future<T> start_on(Shard& shard, Task<T> task) {
     SLUICE_ASSERT(Shard::current() == nullptr, "a shard must not wait for a task; await it");
-    auto promise = std::make_shared<std::promise<T>>();  // shared with the message and the completion
+    auto promise = std::make_shared<std::promise<T>>();  // shared with the coroutine
     std::future<T> future = promise->get_future();
-    shard.post([&shard, promise, task = std::move(task)]() mutable {
-        if constexpr (std::is_void_v<T>) {
-            boost::asio::co_spawn(shard.executor(), std::move(task), [promise](std::exception_ptr error) {
-                error ? promise->set_exception(error) : promise->set_value();
-            });
-        } else {
-            boost::asio::co_spawn(shard.executor(), std::move(task), [promise](std::exception_ptr error, T value) {
-                error ? promise->set_exception(error) : promise->set_value(std::move(value));
-            });
-        }
-    });
+    internal::start_noexcept(shard, internal::fulfil<T>(std::move(promise), std::move(task)));
     return future;
 }
 

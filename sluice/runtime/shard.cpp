@@ -13,11 +13,13 @@
 #include <boost/asio/post.hpp>
 
 #include "sluice/core/assert.hpp"
+#include "sluice/runtime/look_policy.hpp"
 
 namespace sluice::runtime {
 namespace {
 
 constexpr std::size_t kPollsPerTurn = 256;
+constexpr int kLooksPerPoll = 32;
 
 thread_local Shard* current_shard = nullptr;
 
@@ -77,6 +79,9 @@ struct Shard::State {
     std::size_t messages_run = 0;
     std::size_t wakes = 0;  // handlers that were drains, not work
     bool drained_this_turn = false;
+    core::SteadyTime look_until{};  // a message is expected until then
+    LookPolicy looks;
+    std::atomic<bool> has_mail{false};  // the inbox is not empty; set under mutex
 
     std::deque<Flusher> flushers;  // references hold while one adds another
     FlusherId last_flusher = 0;
@@ -89,6 +94,7 @@ struct Shard::State {
     /// Answers whether the caller has to post a drain.
     bool push(Message message) {
         inbox.push_back(std::move(message));
+        has_mail.store(true, std::memory_order_release);
         return !std::exchange(wake_pending, true);
     }
     void post_drain() {
@@ -100,6 +106,7 @@ struct Shard::State {
         {
             const std::scoped_lock lock(mutex);
             batch.swap(inbox);
+            has_mail.store(false, std::memory_order_relaxed);
             limited = 0;
         }
         drained_this_turn = true;
@@ -133,6 +140,47 @@ struct Shard::State {
         flushing = false;
         if (std::exchange(any_removed, false))
             std::erase_if(flushers, [](const Flusher& flusher) { return flusher.removed; });
+    }
+
+    /// Looks for the expected message instead of sleeping. True: something ran, and the turn goes on.
+    bool look_for_message() {
+        if (look_until == core::SteadyTime{}) return false;
+        {
+            const std::scoped_lock lock(mutex);
+            if (wake_pending) return false;  // a drain is ready: nothing to wait for
+            if (!looks.should_look()) {
+                look_until = {};
+                return false;
+            }
+            wake_pending = true;  // while we look, nobody has to wake us
+        }
+        do {
+            if (saw_mail()) {
+                look_until = {};
+                looks.met();
+                drain();
+                return true;
+            }
+            if (context.poll_one() == 1) {
+                drained_this_turn = true;  // so that the end of the turn looks into the inbox
+                return true;
+            }
+        } while (std::chrono::steady_clock::now() < look_until);
+        look_until = {};
+        looks.in_vain();
+        const std::scoped_lock lock(mutex);
+        wake_pending = !inbox.empty();
+        if (wake_pending) post_drain();
+        return false;
+    }
+    [[nodiscard]] bool saw_mail() const noexcept {
+        for (int i = 0; i < kLooksPerPoll; ++i) {
+            if (has_mail.load(std::memory_order_acquire)) return true;
+#if defined(__x86_64__)
+            __builtin_ia32_pause();
+#endif
+        }
+        return false;
     }
 
     std::size_t poll_rest_of_turn() {
@@ -208,6 +256,11 @@ bool Shard::try_post(Message& message) {
     return true;
 }
 
+void Shard::expect_message(std::chrono::nanoseconds span) noexcept {
+    SLUICE_ASSERT(accessible(), "another thread expects a message of shard {}", index());
+    state_->look_until = std::chrono::steady_clock::now() + span;
+}
+
 Shard::FlusherId Shard::add_flusher(std::function<void()> flush) {
     SLUICE_ASSERT(accessible(), "a flusher of shard {} is added from another thread", index());
     SLUICE_ASSERT(flush != nullptr, "shard {} got a flusher that does nothing", index());
@@ -228,7 +281,7 @@ void Shard::remove_flusher(FlusherId id) {
 void Shard::run() {
     const RunningHere here(this, state_->running);
     while (!state_->stopping.load()) {
-        state_->context.run_one();
+        if (!state_->look_for_message()) state_->context.run_one();
         state_->poll_rest_of_turn();
         state_->end_turn();
     }

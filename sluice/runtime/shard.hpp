@@ -7,6 +7,7 @@
 //     shards.stop();                       // asks every loop to end and joins
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -47,6 +48,11 @@ public:
     void post(Message message);
     /// As `post`, but answers false and leaves `message` untouched when `inbox_limit` such messages wait already.
     [[nodiscard]] bool try_post(Message& message);
+
+    /// Another thread will post within microseconds: when nothing is ready, the loop looks for messages (and polls) for
+    /// `span` from now before it sleeps, because to be woken costs more than that; it does not where such looks were in
+    /// vain lately (LookPolicy). The latest call counts; one message ends it. Shard thread.
+    void expect_message(std::chrono::nanoseconds span) noexcept;
 
     /// Called at the end of every turn of this shard, on its thread. Shard thread or before `start`.
     using FlusherId = std::uint64_t;

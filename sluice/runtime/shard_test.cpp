@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include "sluice/runtime/run_task.hpp"
 #include "sluice/runtime/wake.hpp"
@@ -166,6 +167,84 @@ TEST(Shard, a_stop_before_run_ends_that_run_only) {
     });
     shard.run();
     EXPECT_EQ(ran, 1);
+}
+
+TEST(Shard, timers_are_served_while_a_message_is_expected) {
+    ShardGroup shards(1);
+    std::promise<bool> fired;
+    boost::asio::steady_timer timer(shards.at(0).context());
+    shards.at(0).post([&] {
+        shards.at(0).expect_message(2 * kPatience);
+        timer.expires_after(1ms);
+        timer.async_wait([&](boost::system::error_code error) { fired.set_value(!error); });
+    });
+    shards.start();
+    auto seen = fired.get_future();
+    ASSERT_EQ(seen.wait_for(kPatience), std::future_status::ready);
+    EXPECT_TRUE(seen.get());
+    shards.stop();
+}
+
+TEST(Shard, stop_does_not_wait_for_the_expected_message) {
+    ShardGroup shards(1);
+    std::promise<void> looking;
+    shards.at(0).post([&] {
+        shards.at(0).expect_message(2 * kPatience);
+        looking.set_value();
+    });
+    shards.start();
+    looking.get_future().wait();
+    const auto began = std::chrono::steady_clock::now();
+    shards.stop();
+    EXPECT_LT(std::chrono::steady_clock::now() - began, kPatience);
+}
+
+TEST(Shard, the_expected_message_runs_in_a_turn_of_its_own_and_ends_the_look) {
+    ShardGroup shards(1);
+    Shard& shard = shards.at(0);
+    int turns = 0;
+    std::promise<void> looking;
+    std::promise<int> ran;
+    shard.add_flusher([&] { ++turns; });
+    shard.post([&] {
+        shard.expect_message(2 * kPatience);
+        looking.set_value();
+    });
+    shards.start();
+    looking.get_future().wait();
+    shard.post([&] { ran.set_value(turns); });
+    auto turn = ran.get_future();
+    ASSERT_EQ(turn.wait_for(kPatience), std::future_status::ready);
+    EXPECT_GE(turn.get(), 1);
+    shards.stop();
+}
+
+/// The moments at which a look begins, ends in vain and is met by a message, in many orders: a message that is not seen
+/// would never run.
+TEST(Shard, no_message_is_lost_between_looking_and_sleeping) {
+    constexpr int kSenders = 2;
+    constexpr int kRounds = 20'000;
+    ShardGroup shards(1);
+    Shard& shard = shards.at(0);
+    shards.start();
+    std::vector<std::jthread> senders;
+    std::atomic<int> failures{0};
+    for (int sender = 0; sender < kSenders; ++sender) {
+        senders.emplace_back([&, sender] {
+            for (int round = 0; round < kRounds && failures == 0; ++round) {
+                auto ran = std::make_shared<std::promise<void>>();  // shared with a message that may come late
+                const std::chrono::microseconds span((round * 7 + sender) % 40);
+                shard.post([&shard, ran, span] {
+                    shard.expect_message(span);
+                    ran->set_value();
+                });
+                if (ran->get_future().wait_for(kPatience) != std::future_status::ready) ++failures;
+            }
+        });
+    }
+    senders.clear();
+    EXPECT_EQ(failures, 0);
+    shards.stop();
 }
 
 /// Posts again when it is destroyed, as the hand-back of a foreign call does.

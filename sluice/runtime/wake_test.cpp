@@ -9,6 +9,7 @@
 
 #include "sluice/runtime/cancellation.hpp"
 #include "sluice/runtime/run_task.hpp"
+#include "sluice/testing/scale.hpp"
 
 namespace sluice::runtime {
 namespace {
@@ -93,19 +94,19 @@ Task<std::uint64_t> consume(Wake& wake, std::atomic<std::uint64_t>& produced, st
 }
 
 TEST(Wake, no_notification_of_another_thread_is_lost) {
-    constexpr std::uint64_t kSteps = 400'000;
+    const auto steps = static_cast<std::uint64_t>(testing::scaled(400'000));
     Shard shard(0, core::real_clock());
     Wake wake(shard);
     std::atomic<std::uint64_t> produced{0};
     std::jthread producer([&] {
-        for (std::uint64_t i = 0; i < kSteps; ++i) {
+        for (std::uint64_t i = 0; i < steps; ++i) {
             produced.fetch_add(1);
             wake.notify();
         }
     });
-    const std::uint64_t wakes = run_task(shard, consume(wake, produced, kSteps));
+    const std::uint64_t wakes = run_task(shard, consume(wake, produced, steps));
     EXPECT_GE(wakes, 1u);
-    EXPECT_LE(wakes, kSteps);
+    EXPECT_LE(wakes, steps);
 }
 
 Task<void> ping_pong(Wake& mine, Wake& yours, int rounds) {
@@ -118,31 +119,31 @@ Task<void> ping_pong(Wake& mine, Wake& yours, int rounds) {
 
 // Each side has exactly one notification in flight, so one that is lost stops both for good.
 TEST(Wake, two_shards_that_wake_each_other_never_stall) {
-    constexpr int kRounds = 30'000;
+    const int rounds = testing::scaled(30'000);
     Shard left(0, core::real_clock());
     Shard right(1, core::real_clock());
     Wake left_wake(left);
     Wake right_wake(right);
-    std::jthread thread([&] { run_task(right, ping_pong(right_wake, left_wake, kRounds)); });
+    std::jthread thread([&] { run_task(right, ping_pong(right_wake, left_wake, rounds)); });
     left_wake.notify();
-    EXPECT_NO_THROW(run_task(left, ping_pong(left_wake, right_wake, kRounds)));
+    EXPECT_NO_THROW(run_task(left, ping_pong(left_wake, right_wake, rounds)));
     thread.join();
 }
 
 TEST(Wake, cheap_steps_on_one_shard_wake_each_time) {
-    constexpr int kRounds = 1'000'000;
+    const int rounds = testing::scaled(1'000'000);
     Shard shard(0, core::real_clock());
     Wake wake(shard);
-    auto steps = [](Wake& own, int rounds) -> Task<int> {
+    auto steps = [](Wake& own, int times) -> Task<int> {
         int woken = 0;
-        for (int i = 0; i < rounds; ++i) {
+        for (int i = 0; i < times; ++i) {
             own.notify();
             const bool taken = co_await own.wait_for(20s);
             woken += taken ? 1 : 0;
         }
         co_return woken;
     };
-    EXPECT_EQ(run_task(shard, steps(wake, kRounds)), kRounds);
+    EXPECT_EQ(run_task(shard, steps(wake, rounds)), rounds);
 }
 
 }  // namespace

@@ -85,6 +85,13 @@ void TcpPeer::reset() {
     ::close(std::exchange(socket_, -1));
 }
 
+bool TcpPeer::is_connected() const {
+    tcp_info info{};
+    socklen_t size = sizeof info;
+    if (::getsockopt(socket_, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return false;
+    return info.tcpi_state != TCP_CLOSE;
+}
+
 bool TcpPeer::fill() {
     pollfd wait{socket_, POLLIN, 0};
     if (::poll(&wait, 1, static_cast<int>(patience_.count())) <= 0)

@@ -36,6 +36,9 @@ public:
     /// Closes with RST.
     void reset();
 
+    /// Whether the other side has not reset the connection; a FIN alone does not count.
+    [[nodiscard]] bool is_connected() const;
+
     /// The next answer with a Content-Length, or none where its status has no body. `to_head`: no body follows.
     HttpAnswer read_answer(bool to_head = false);
     /// Exactly `count` bytes.

@@ -242,6 +242,7 @@ def check_block(block, server, stack, home, help_text):
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that folders and the server go away
     options = argparse.ArgumentParser()
     options.add_argument("--build", type=pathlib.Path, required=True)
     options.add_argument("--results", type=pathlib.Path)

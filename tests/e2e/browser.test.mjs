@@ -55,6 +55,39 @@ test('an order in one window is seen in two others of its shop and in none of th
   for (const shop of [first, second, third, foreign]) await shop.assertUnharmed();
 });
 
+test('the colour of a row that lights up agrees with the number that moved', { timeout: 60_000 }, async (t) => {
+  const shop = await open(t, 'shop_a');
+  const [article] = await shop.articles();
+  await shop.page.evaluate((id) => {
+    const row = document.querySelector(`tr[data-article="${id}"]`);
+    const moved = row.querySelector('.moved');
+    const colours = getComputedStyle(document.documentElement);
+    // The browser writes a colour in its own way; an element tells how.
+    const written = (name) => {
+      const probe = document.createElement('i');
+      probe.style.backgroundColor = colours.getPropertyValue(name);
+      return probe.style.backgroundColor;
+    };
+    const expected = { up: written('--flash-up'), down: written('--flash-down') };
+    window.lit = { up: 0, down: 0, wrong: 0 };
+    new MutationObserver(() => {
+      const tone = moved.dataset.tone;
+      queueMicrotask(() => {
+        const light = row.getAnimations().at(-1)?.effect.getKeyframes()[0].backgroundColor;
+        window.lit[light === expected[tone] ? tone : 'wrong'] += 1;
+      });
+    }).observe(moved, { attributes: true, attributeFilter: ['data-tone'] });
+  }, article);
+  for (let n = 0; n < 20; n += 1) {
+    const { version } = await shop.row(article);
+    await send(server.base, 'shop_a', { kind: n % 2 === 0 ? 'order' : 'restock', id: `lit-${n}`, article, quantity: 1 });
+    await shop.shows(article, version + 1);
+  }
+  const lit = await shop.page.evaluate(() => window.lit);
+  assert.equal(lit.wrong, 0, JSON.stringify(lit));
+  assert.ok(lit.up >= 5 && lit.down >= 5, JSON.stringify(lit));
+});
+
 test('a connection that is cut resumes with exactly what it missed', { timeout: 60_000 }, async (t) => {
   const shop = await open(t, 'shop_a');
   const articles = await shop.articles();
@@ -195,7 +228,7 @@ test('any channel can be watched by its address, and one that is closed says why
   await page.waitForFunction(() => /version[^]*on_hand/.test(document.getElementById('watch-result').textContent));
   await page.fill('#watch-address', 'nothing/here');
   await page.getByRole('button', { name: 'Watch', exact: true }).click();
-  await page.waitForFunction(() => /\((forbidden|bad_request)\)/.test(document.getElementById('watch-result').textContent));
+  await page.waitForFunction(() => /\(forbidden\)[^]*check the spelling/.test(document.getElementById('watch-result').textContent));
 });
 
 for (const width of [360, 1440]) {

@@ -1,8 +1,10 @@
 // What goes wrong is answered with a clear error that says what, where and what to do, and harms nobody else: after each
 // case an order of another client still works and a watching client still sees it.
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
-import { startServer, waitFor } from './harness.mjs';
+import { startServer, temporaryFolder, waitFor } from './harness.mjs';
 import { articleIds, request, send } from './http.mjs';
 import { frame, handshake, openRaw, rawRequest } from './raw_socket.mjs';
 import { stockChannel, Watcher } from './watcher.mjs';
@@ -227,7 +229,7 @@ describe('tenants', () => {
       assert.equal(answer.id, id);
       if (answer.type === 'error') continue;
       assert.equal(answer.version, 0, `${channel} shows something of another tenant`);
-      assert.doesNotMatch(JSON.stringify(answer), /77/);
+      assert.doesNotMatch(JSON.stringify(answer.state), /77/, `${channel} shows something of another tenant`); // an epoch may hold any digits
     }
     await send(server.base, 'shop_b', { kind: 'order', id: 'foreign-2', article: foreign, quantity: 1 });
     connection.send({ type: 'subscribe', id: 'own', channel: stockChannel(article) });
@@ -245,6 +247,47 @@ describe('tenants', () => {
     assert.equal(code, 4403);
     assert.equal((await request(own.base, '/articles', { tenant: 'shop_a' })).status, 200);
     await own.stop();
+  });
+});
+
+describe('starts', () => {
+  /** Starts a server that is expected to refuse; resolves with what it wrote. */
+  const refusal = async (t, options) => {
+    const error = await startServer(t, options).then(
+      () => undefined,
+      (reason) => reason,
+    );
+    assert.ok(error !== undefined, 'the server started');
+    assert.match(error.message, /"code":1/, 'the exit code is not 1');
+    return error.message.split('it wrote:\n')[1];
+  };
+
+  test('a second server on the folder of a running one is refused and told who has it', async (t) => {
+    const said = await refusal(t, { data: server.data });
+    assert.match(said, /^cannot start: cannot use the data folder '.+': process \d+ has it open; stop that one or choose another folder$/m);
+    assert.ok(said.includes(`'${server.data}'`), said);
+  });
+
+  test('projections of a running server cannot be compared behind its back', () => {
+    const { code, output } = server.verifyProjections();
+    assert.equal(code, 1, output);
+    assert.match(output, /process \d+ has it open/);
+  });
+
+  test('a file that is no database is named with its tenant', async (t) => {
+    const data = temporaryFolder(t);
+    writeFileSync(join(data, 'shop_a.sqlite3'), 'this is no database, but long enough to be looked at as one\n'.repeat(100));
+    const said = await refusal(t, { data });
+    assert.match(said, /^cannot start: .*shop_a.*not a database/m);
+    assert.ok(said.includes(join(data, 'shop_a.sqlite3')), said);
+  });
+
+  test('a number of threads that no machine has is named with its range', async (t) => {
+    assert.match(await refusal(t, { args: ['--shards', '100000'] }), /^cannot start: shards: 100000 is outside 0 to 1024/m);
+  });
+
+  test('a port that is taken is named', async (t) => {
+    assert.match(await refusal(t, { port: server.port }), new RegExp(`^cannot start: cannot listen on 127\\.0\\.0\\.1:${server.port}: the port is taken`, 'm'));
   });
 });
 

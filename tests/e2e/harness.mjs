@@ -63,12 +63,11 @@ export function temporaryFolder(t) {
   return folder;
 }
 
-/** Starts a server; `args` are added to the command line. Resolves when it listens. */
-export async function startServer(t, { args = [] } = {}) {
-  const data = temporaryFolder(t);
+/** Starts a server; `args` are added to the command line, `data` and `port` are free ones if not named. Resolves when it listens. */
+export async function startServer(t, { args = [], data = temporaryFolder(t), port = 0 } = {}) {
   const server = new Server(data, args);
   t.after(() => server.kill9());
-  await server.start(0);
+  await server.start(port);
   return server;
 }
 
@@ -115,7 +114,7 @@ class Server {
     children.add(child);
     this.#ended = new Promise((resolve) => {
       child.on('error', (error) => resolve({ code: undefined, signal: undefined, error }));
-      child.on('exit', (code, signal) => resolve({ code, signal }));
+      child.on('close', (code, signal) => resolve({ code, signal })); // after its last line has been read
     }).then((end) => {
       children.delete(child);
       if (this.#child === child) this.#child = undefined;

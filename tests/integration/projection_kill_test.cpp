@@ -14,6 +14,7 @@
 
 #include "projection_shop.hpp"
 #include "sluice/projection/test_journal_model.hpp"
+#include "sluice/testing/scale.hpp"
 #include "sluice/testing/temp_folder.hpp"
 
 namespace sluice::projection_tests {
@@ -70,7 +71,7 @@ std::int64_t kill_after(const std::string& path, std::uint64_t seed, std::int64_
 
 TEST(ProjectionKill, states_are_the_fold_of_the_log_after_every_kill) {
     const std::uint64_t seed = std::random_device{}();
-    const int kills = std::max(10, static_cast<int>(10 * scale()));
+    const int kills = std::max(10, testing::scaled(10));
     std::cout << "seed " << seed << ", " << kills << " kills\n";
     std::mt19937_64 random(seed);
     testing::TempFolder folder;

@@ -7,6 +7,7 @@
 
 #include "projection_shop.hpp"
 #include "sluice/projection/test_journal_model.hpp"
+#include "sluice/testing/scale.hpp"
 #include "sluice/testing/temp_folder.hpp"
 
 namespace sluice::projection_tests {
@@ -15,10 +16,6 @@ namespace {
 using projection::sample::JournalMaker;
 using projection::sample::OrderPlaced;
 using projection::sample::StockReceived;
-
-int scaled(int count) {
-    return std::max(1, static_cast<int>(count * scale()));
-}
 
 db::Task<void> write_stock(Shop& shop, int writer, int events, int keys) {
     for (int i = 0; i < events; ++i) {
@@ -62,11 +59,11 @@ void many_writers(int writers, int events, int keys) {
 }
 
 TEST(ProjectionLoad, twenty_writers_over_5_keys_lose_and_double_nothing) {
-    many_writers(20, scaled(50) * 2, 5);
+    many_writers(20, testing::scaled(50) * 2, 5);
 }
 
 TEST(ProjectionLoad, sixty_four_writers_over_10000_keys_lose_and_double_nothing) {
-    many_writers(64, scaled(40) * 2, 10'000);
+    many_writers(64, testing::scaled(40) * 2, 10'000);
 }
 
 TEST(ProjectionLoad, restart_goes_on_where_the_cursor_stood) {
@@ -111,10 +108,10 @@ TEST(ProjectionLoad, competing_writers_of_one_key_cannot_lose_an_update) {
 TEST(ProjectionLoad, rebuild_under_load_equals_the_fold_of_the_log) {
     testing::TempFolder folder;
     Shop shop(folder.file("shop.sqlite3"));
-    shop.run(write_journal(shop, 1, scaled(300)));
+    shop.run(write_journal(shop, 1, testing::scaled(300)));
     std::vector<std::future<void>> running;
     for (std::uint64_t writer = 0; writer < 6; ++writer)
-        running.push_back(runtime::start_on(shop.shard(), write_journal(shop, writer + 2, scaled(150))));
+        running.push_back(runtime::start_on(shop.shard(), write_journal(shop, writer + 2, testing::scaled(150))));
     for (int i = 0; i < 3; ++i) {
         const projection::RebuildReport report = shop.run(shop.projections().rebuild("short_journal"));
         EXPECT_GT(report.events, 0u);

@@ -34,11 +34,6 @@ db::Task<void> publish_in(db::UnitOfWork& unit, const outbox::Queue<Event>& queu
 
 }  // namespace
 
-double scale() {
-    const char* const given = std::getenv("SLUICE_TEST_SCALE");
-    return given != nullptr ? std::strtod(given, nullptr) : 1.0;
-}
-
 void CheckingSink::publish(std::shared_ptr<const projection::DeltaBatch> batch) noexcept {
     for (const projection::KeyChange& change : batch->changes) {
         Key& key = keys[{batch->projection, change.key}];

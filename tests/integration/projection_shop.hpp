@@ -78,9 +78,6 @@ private:
     std::unique_ptr<outbox::Outbox> outbox_;
 };
 
-/// SLUICE_TEST_SCALE, 1 when it is not set.
-[[nodiscard]] double scale();
-
 /// What the killed program does until it dies.
 int run_projection_child(const std::string& path, std::uint64_t seed);
 

@@ -3,7 +3,7 @@
 bench_programs() { find build/release/bench -maxdepth 1 -type f -name 'bench_*' -executable 2>/dev/null | sort; }
 
 cmd_bench() {
-    local quick=() json=() groups=() program name
+    local quick=() json=() groups=() program name arguments=("$@")
     while (($#)); do
         case $1 in
         --quick) quick=(--quick) && shift ;;
@@ -12,6 +12,7 @@ cmd_bench() {
         *) groups+=("$1") && shift ;;
         esac
     done
+    guarded bench "${arguments[@]}"
     ensure_packages "${build_packages[@]}"
     ensure_npm
     { configure release && build release bench/all; } >&2
@@ -53,7 +54,7 @@ fuzz_one() {
 }
 
 cmd_fuzz() {
-    local minutes=10 target="" status=0 targets
+    local minutes=10 target="" status=0 targets arguments=("$@")
     while (($#)); do
         case $1 in
         --minutes) wants_value "$@" && minutes=$2 && shift 2 ;;
@@ -62,6 +63,7 @@ cmd_fuzz() {
         esac
     done
     [[ $minutes =~ ^[0-9]+$ ]] || usage "fuzz: --minutes wants a number, not '$minutes'"
+    guarded fuzz "${arguments[@]}"
     ensure_packages "${build_packages[@]}" "${test_packages[@]}"
     configure fuzz
     build fuzz fuzz_targets
@@ -75,7 +77,7 @@ cmd_fuzz() {
 }
 
 cmd_chaos() {
-    local kills=200 seed=""
+    local kills=200 seed="" arguments=("$@")
     while (($#)); do
         case $1 in
         --kills) wants_value "$@" && kills=$2 && shift 2 ;;
@@ -84,6 +86,7 @@ cmd_chaos() {
         esac
     done
     [[ $kills =~ ^[0-9]+$ ]] || usage "chaos: --kills wants a number, not '$kills'"
+    guarded chaos "${arguments[@]}"
     ensure_packages "${build_packages[@]}" "${test_packages[@]}"
     ensure_npm
     configure release
@@ -96,6 +99,7 @@ cmd_chaos() {
 
 cmd_mutants() {
     no_arguments mutants "$@"
+    guarded mutants
     ensure_packages "${build_packages[@]}" "${test_packages[@]}"
     [[ -f tests/mutants.txt ]] || die "mutants: this tree has no tests/mutants.txt"
     configure asan

@@ -21,6 +21,13 @@ no_arguments() {
     (($# == 0)) || usage "$command: unknown option '$1'"
 }
 
+# guarded COMMAND ARGUMENTS…: begins ./dev again under tools/dev/guard.py, so that an interrupted run leaves nothing behind.
+guarded() {
+    [[ -z ${SLUICE_TEST_GUARD:-} ]] || return 0
+    ensure_packages python3
+    exec python3 tools/dev/guard.py "$root/dev" "$@"
+}
+
 # Two objects are equal to ccache when only the folder of the clone or the times of its files differ.
 cache_environment() {
     export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=true

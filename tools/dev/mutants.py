@@ -4,6 +4,7 @@ The list has a line `name program gtest_filter` per defect. Each filter must pas
 list must be exactly those that the sources ask for with core::mutant("name").
 """
 import argparse
+import concurrent.futures
 import os
 import pathlib
 import re
@@ -50,16 +51,24 @@ def run(program, gtest_filter, mutant):
     return "passed" if done.returncode == 0 else "failed"
 
 
-def judge(name, program, gtest_filter, controls):
-    if program is None:
+def judge(row, programs, controls):
+    """What is wrong, or None when the test notices the defect."""
+    name, program, gtest_filter = row
+    if program not in programs:
         return "its program is not built"
-    key = (program, gtest_filter)
-    if key not in controls:
-        controls[key] = run(program, gtest_filter, None)
-    if controls[key] != "passed":
-        return f"without the defect the test {controls[key]}"
-    outcome = run(program, gtest_filter, name)
+    if controls[row[1:]] != "passed":
+        return f"without the defect the test {controls[row[1:]]}"
+    outcome = run(programs[program], gtest_filter, name)
     return None if outcome in ("failed", "hung") else "the test still passes: the mutant lives"
+
+
+def judge_all(rows, programs, planted):
+    """A problem or None for each row, in their order; as many programs at a time as the machine has cores."""
+    jobs = int(os.environ.get("DEV_JOBS", 0)) or os.cpu_count()
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        tests = sorted({row[1:] for row in rows if row[1] in programs})
+        controls = dict(zip(tests, pool.map(lambda test: run(programs[test[0]], test[1], None), tests)))
+        yield from pool.map(lambda row: judge(row, programs, controls) if row[0] in planted else "no source asks for it", rows)
 
 
 def main():
@@ -71,13 +80,11 @@ def main():
 
     rows = read_list(args.list)
     programs = {path.name: str(path) for path in args.build.rglob("*_test") if path.is_file()}
-    verdicts = [(name, f"{program} {gtest_filter}", (name, programs.get(program), gtest_filter)) for name, program, gtest_filter in rows]
     listed, planted = {row[0] for row in rows}, planted_names()
-    problems, controls, lines = 0, {}, []
-    for name, where, call in verdicts:
-        problem = judge(*call, controls) if name in planted else "no source asks for it"
+    problems, lines = 0, []
+    for (name, program, gtest_filter), problem in zip(rows, judge_all(rows, programs, planted)):
         lines.append(("failed" if problem else "passed", name, problem or ""))
-        print(f"{'LIVES ' if problem else 'caught'}  {name:44} {where}{'  ' + problem if problem else ''}", flush=True)
+        print(f"{'LIVES ' if problem else 'caught'}  {name:44} {program} {gtest_filter}{'  ' + problem if problem else ''}", flush=True)
         problems += bool(problem)
     for name in sorted(planted - listed):
         lines.append(("failed", name, "planted, but not in the list"))

@@ -1,4 +1,4 @@
-"""The house: which folder may include which (docs/architecture.md). An include points down, or left within a row."""
+"""The house: which folder may include which (the rows below). An include points down, or left within a row."""
 import re
 
 from .tree import Finding

@@ -1,5 +1,7 @@
 #include "sluice/app/internal/edge.hpp"
 
+#include <map>
+#include <mutex>
 #include <span>
 #include <utility>
 #include <vector>
@@ -83,9 +85,30 @@ http::Upgrade turning_away(const realtime::ws::Accepted& accepted, const http::T
     });
 }
 
-http::UpgradeDecision decide(RequestContext& context, const std::shared_ptr<realtime::Hub>& hub) {
+/// One identity per tenant for all who come without a token. Any thread; grows with the tenants.
+class Visitors {
+public:
+    std::shared_ptr<const identity::Identity> of(const tenant::TenantId& tenant) {
+        const std::scoped_lock lock(mutex_);
+        auto& visitor = known_[tenant];
+        if (!visitor) visitor = identity::Identity::anonymous(tenant);
+        return visitor;
+    }
+
+private:
+    std::mutex mutex_;
+    std::map<tenant::TenantId, std::shared_ptr<const identity::Identity>> known_;  // shared with the connections
+};
+
+struct Doorway {
+    std::shared_ptr<realtime::Hub> hub;
+    Visitors visitors;
+};
+
+http::UpgradeDecision decide(RequestContext& context, const std::shared_ptr<Doorway>& doorway) {
     const http::Request& request = context.request;
     std::vector<realtime::ws::HeaderView> fields;
+    fields.reserve(request.headers.size());
     for (const auto& [name, value] : request.headers)
         fields.push_back({name, value});
     const realtime::ws::UpgradeRequest head{request.method, request.http_1_0 ? 0 : 1, fields};
@@ -95,20 +118,20 @@ http::UpgradeDecision decide(RequestContext& context, const std::shared_ptr<real
         return turning_away(*accepted, *context.tenant_refusal);
     if (context.tenant_refusal) return http::problem(context, 400, context.tenant_refusal->detail);
     if (!context.tenant) return http::problem(context, 400, "the request names no tenant; connect to /t/<tenant>/live");
-    if (const auto after = hub->busy()) {
+    if (const auto after = doorway->hub->busy()) {
         Response busy =
             http::problem(context, 503, "the server has no room for another connection; come back after Retry-After");
         busy.headers.add("Retry-After", fmt::format("{}", after->count()));
         return busy;
     }
-    auto who = identity::Identity::anonymous(*context.tenant);
-    return switching(*accepted, [hub, who = std::move(who)](net::Stream stream, std::string leftover) {
+    auto who = doorway->visitors.of(*context.tenant);
+    return switching(*accepted, [hub = doorway->hub, who = std::move(who)](net::Stream stream, std::string leftover) {
         hub->adopt(std::move(stream), std::move(leftover), who, realtime::Endpoint::channels());
     });
 }
 
-runtime::Task<http::UpgradeDecision> decide_later(RequestContext& context, std::shared_ptr<realtime::Hub> hub) {
-    co_return decide(context, hub);
+runtime::Task<http::UpgradeDecision> decide_later(RequestContext& context, std::shared_ptr<Doorway> doorway) {
+    co_return decide(context, doorway);
 }
 
 }  // namespace
@@ -120,7 +143,9 @@ http::TenantResolver tenant_resolver(std::shared_ptr<const tenant::TenantRegistr
 }
 
 http::UpgradeHandler live_channels(std::shared_ptr<realtime::Hub> hub) {
-    return [hub = std::move(hub)](RequestContext& context) { return decide_later(context, hub); };
+    auto doorway = std::make_shared<Doorway>();  // shared by the requests in progress
+    doorway->hub = std::move(hub);
+    return [doorway](RequestContext& context) { return decide_later(context, doorway); };
 }
 
 }  // namespace sluice::app::internal

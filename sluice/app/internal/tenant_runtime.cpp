@@ -4,6 +4,9 @@
 #include <filesystem>
 #include <utility>
 
+#include <fmt/format.h>
+
+#include "sluice/core/error.hpp"
 #include "sluice/migrate/runner.hpp"
 #include "sluice/projection/migrations.hpp"
 #include "sluice/runtime/cancellation.hpp"
@@ -24,6 +27,10 @@ TenantParts TenantRuntime::parts() {
     return {id_, database_, *outbox_, *projections_};
 }
 
+std::string TenantRuntime::file() const {
+    return (std::filesystem::path(plan_.settings.data_dir) / (id_.text() + ".sqlite3")).string();
+}
+
 db::Task<void> TenantRuntime::start() {
     std::exception_ptr failure;
     try {
@@ -33,13 +40,13 @@ db::Task<void> TenantRuntime::start() {
     }
     if (!failure) co_return;
     co_await stop(std::chrono::milliseconds(0));
-    std::rethrow_exception(failure);
+    throw core::Error(fmt::format("tenant '{}', file {}, does not start", id_.text(), file()), failure);
 }
 
 db::Task<void> TenantRuntime::start_parts() {
     db::sqlite::Settings settings;
     settings.name = id_.text();
-    settings.path = (std::filesystem::path(plan_.settings.data_dir) / (id_.text() + ".sqlite3")).string();
+    settings.path = file();
     settings.synchronous = plan_.settings.synchronous;
     database_ = db::sqlite::Database::open(settings, log_, metrics_);
 

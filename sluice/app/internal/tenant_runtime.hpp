@@ -39,6 +39,7 @@ public:
 
 private:
     db::Task<void> start_parts();
+    std::string file() const;
 
     tenant::TenantId id_;
     runtime::Shard& shard_;

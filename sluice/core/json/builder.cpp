@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -19,12 +20,12 @@ bool is_safe_integer(std::string_view digits) {
     return read.ec == std::errc{} && value >= -kLargestSafeInteger && value <= kLargestSafeInteger;
 }
 
-std::optional<std::string_view> first_duplicate(std::vector<std::string_view>& names) {
+std::optional<std::string_view> first_duplicate(std::span<std::string_view> names) {
     if (names.size() <= kFewNames) {
-        for (std::size_t i = 1; i < names.size(); ++i)
-            if (std::find(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(i), names[i]) !=
-                names.begin() + static_cast<std::ptrdiff_t>(i))
-                return names[i];
+        for (std::size_t i = 1; i < names.size(); ++i) {
+            const auto before = names.first(i);
+            if (std::ranges::find(before, names[i]) != before.end()) return names[i];
+        }
         return std::nullopt;
     }
     std::sort(names.begin(), names.end());
@@ -112,8 +113,7 @@ bool TreeBuilder::null() {
 }
 
 bool TreeBuilder::names_are_unique(const Cell& object, std::uint32_t first) {
-    std::vector<std::string_view> names;
-    names.reserve(object.count);
+    boost::container::small_vector<std::string_view, kFewNames> names;
     for (std::uint32_t at = first; at < object.next; at = tree_->cells[at].next)
         names.push_back(tree_->view(tree_->cells[at].name));
     const std::optional<std::string_view> twin = first_duplicate(names);

@@ -7,8 +7,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
-
-#include <fmt/format.h>
+#include <vector>
 
 #include "sluice/core/json/internal/read_state.hpp"
 #include "sluice/core/json/internal/traits.hpp"
@@ -27,8 +26,8 @@ bool read_integer(Node node, T& into, ReadState& state) {
     const std::string_view digits = node.number_text();
     const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), into);
     if (parsed.ec == std::errc{} && parsed.ptr == digits.data() + digits.size()) return true;
-    return state.refuse(fmt::format("expected an integer from {} to {}, found {}", +std::numeric_limits<T>::min(),
-                                    +std::numeric_limits<T>::max(), digits));
+    return state.refuse_integer(std::to_string(std::numeric_limits<T>::min()),
+                                std::to_string(std::numeric_limits<T>::max()), digits);
 }
 
 template <class T>
@@ -52,8 +51,7 @@ bool read_vector(Node node, T& into, ReadState& state) {
 template <class T>
 bool read_array(Node node, T& into, ReadState& state) {
     if (node.kind() != Kind::array) return state.refuse_kind("an array", node);
-    if (node.size() != into.size())
-        return state.refuse(fmt::format("expected {} elements, found {}", into.size(), node.size()));
+    if (node.size() != into.size()) return state.refuse_size(into.size(), node.size());
     std::size_t index = 0;
     for (const Node element : node) {
         if (!read_element(element, into[index], index, state)) return false;
@@ -80,16 +78,16 @@ bool read_enum(Node node, T& into, ReadState& state) {
     const std::optional<std::string_view> text = node.string();
     if (!text) return state.refuse_kind("a string", node);
     bool found = false;
-    std::string names;
+    std::vector<std::string_view> names;
     boost::mp11::mp_for_each<Enumerators<T>>([&](auto enumerator) {
         if (*text == enumerator.name) {
             into = enumerator.value;
             found = true;
         }
-        if (!found) names += fmt::format("{}\"{}\"", names.empty() ? "" : ", ", enumerator.name);
+        if (!found) names.emplace_back(enumerator.name);
     });
     if (found) return true;
-    return state.refuse(fmt::format("expected one of {}, found {}", names, node.text()));
+    return state.refuse_enumerator(names, node);
 }
 
 template <class T>

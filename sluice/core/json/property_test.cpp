@@ -9,6 +9,7 @@
 #include <boost/describe.hpp>
 
 #include "sluice/core/json.hpp"
+#include "sluice/testing/scale.hpp"
 
 namespace sluice::core::json {
 namespace property_test {
@@ -92,7 +93,7 @@ constexpr std::uint64_t kSeed = 20'240'607;
 
 TEST(JsonProperty, decode_undoes_encode) {
     Random random(kSeed);
-    for (int i = 0; i < 2'000; ++i) {
+    for (int i = 0; i < testing::scaled(2'000); ++i) {
         const Branch value = random.branch(3);
         const std::string text = encode(value);
         const auto back = decode<Branch>(text);
@@ -104,7 +105,7 @@ TEST(JsonProperty, decode_undoes_encode) {
 
 TEST(JsonProperty, doubles_keep_every_bit) {
     Random random(kSeed);
-    for (int i = 0; i < 100'000; ++i) {
+    for (int i = 0; i < testing::scaled(100'000); ++i) {
         const auto value = std::bit_cast<double>(random.bits());
         if (!std::isfinite(value)) continue;
         const auto back = decode<double>(encode(value));
@@ -115,7 +116,7 @@ TEST(JsonProperty, doubles_keep_every_bit) {
 
 TEST(JsonProperty, a_patch_leads_from_any_value_to_any_other) {
     Random random(kSeed);
-    for (int i = 0; i < 2'000; ++i) {
+    for (int i = 0; i < testing::scaled(2'000); ++i) {
         const std::string before = encode(random.branch(2));
         const std::string after = encode(random.branch(2));
         const std::string patch = merge_patch_text(before, after).value();
@@ -128,7 +129,7 @@ TEST(JsonProperty, mutated_texts_are_accepted_or_refused_and_never_crash) {
     Random random(kSeed);
     std::size_t accepted = 0;
     std::size_t refused = 0;
-    for (int i = 0; i < 20'000; ++i) {
+    for (int i = 0; i < testing::scaled(20'000); ++i) {
         std::string text = encode(random.branch(1));
         for (std::size_t n = 1 + random.below(3); n > 0; --n) {
             const std::size_t at = random.below(text.size());
@@ -151,13 +152,13 @@ TEST(JsonProperty, mutated_texts_are_accepted_or_refused_and_never_crash) {
         ASSERT_EQ(value.error().path.front(), '$') << "seed " << kSeed;
         ASSERT_FALSE(value.error().message.empty()) << "seed " << kSeed;
     }
-    EXPECT_GT(accepted, 100U);
-    EXPECT_GT(refused, 1'000U);
+    EXPECT_GT(accepted, static_cast<std::size_t>(testing::scaled(100)));
+    EXPECT_GT(refused, static_cast<std::size_t>(testing::scaled(1'000)));
 }
 
 TEST(JsonProperty, random_bytes_never_crash) {
     Random random(kSeed);
-    for (int i = 0; i < 50'000; ++i) {
+    for (int i = 0; i < testing::scaled(50'000); ++i) {
         std::string text(random.below(24), '\0');
         for (char& c : text)
             c = static_cast<char>(random.bits());

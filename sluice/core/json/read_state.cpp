@@ -1,5 +1,7 @@
 #include "sluice/core/json/internal/read_state.hpp"
 
+#include <iterator>
+
 #include <fmt/format.h>
 
 namespace sluice::core::json::internal {
@@ -11,6 +13,21 @@ bool ReadState::refuse(std::string message) {
 
 bool ReadState::refuse_kind(std::string_view wanted, Node found) {
     return refuse(fmt::format("expected {}, found {}", wanted, to_string(found.kind())));
+}
+
+bool ReadState::refuse_integer(std::string_view least, std::string_view most, std::string_view found) {
+    return refuse(fmt::format("expected an integer from {} to {}, found {}", least, most, found));
+}
+
+bool ReadState::refuse_size(std::size_t wanted, std::size_t found) {
+    return refuse(fmt::format("expected {} elements, found {}", wanted, found));
+}
+
+bool ReadState::refuse_enumerator(std::span<const std::string_view> names, Node found) {
+    std::string list;
+    for (const std::string_view name : names)
+        fmt::format_to(std::back_inserter(list), "{}\"{}\"", list.empty() ? "" : ", ", name);
+    return refuse(fmt::format("expected one of {}, found {}", list, found.text()));
 }
 
 bool ReadState::in_member(std::string_view name) {

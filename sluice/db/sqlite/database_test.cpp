@@ -223,12 +223,12 @@ TEST_F(GroupCommit, a_cancelled_unit_that_waits_leaves_the_queue_at_once) {
         runtime::TaskScope holding(test.shard(), {});
         holding.spawn("holder", test.hold(holder, 1));
         co_await holder.started.wait();
-        runtime::TaskScope waiting(test.shard(), {});
+        runtime::TaskScope waiter(test.shard(), {});
         std::string outcome = "cancelled";
-        waiting.spawn("waiter", test.insert(outcome, 2));
+        waiter.spawn("waiter", test.insert(outcome, 2));
         co_await test.until_waiting(1);
-        waiting.cancel();
-        co_await waiting.join();  // while the writer is held
+        waiter.cancel();
+        co_await waiter.join();  // while the writer is held
         EXPECT_EQ(outcome, "cancelled");
         holder.go_on.notify();
         co_await holding.join();

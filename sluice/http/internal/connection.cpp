@@ -1,8 +1,9 @@
 #include "sluice/http/internal/connection.hpp"
 
-#include <array>
 #include <chrono>
+#include <memory>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include <boost/asio/async_result.hpp>
@@ -20,7 +21,6 @@ namespace {
 
 using runtime::Task;
 
-constexpr std::size_t kReadSize = 16 * 1024;
 constexpr std::size_t kLargestCopiedBody = 64 * 1024;
 constexpr std::size_t kLingerBytes = 4 * 1024 * 1024;
 constexpr std::chrono::milliseconds kLingerTime{1'000};
@@ -99,12 +99,13 @@ public:
 private:
     Task<bool> serve_one();
     Task<bool> read_head();
-    Task<std::optional<Request>> read_request();
+    Task<bool> read_request(Request& into);
     Task<bool> read_body(RequestParser& parser);
     Task<Read> wait_for_request();
     Task<bool> readable();
     Task<Read> read_more(std::chrono::milliseconds limit);
-    Read take(const net::IoResult& result, std::size_t before);
+    net::IoResult read_some() { return stream_.read_some(running_.read_buffer); }
+    Read take(const net::IoResult& result);
 
     Task<UpgradeDecision> answer(RequestContext& context);
     Task<bool> write(const RequestContext& context, Response response);
@@ -135,22 +136,26 @@ Task<void> Connection::run() {
 }
 
 /// Waits for the first byte of a request without holding a buffer. A drain ends the wait, but not a request that has
-/// arrived.
+/// arrived. The first request of a connection is often there already; before every later one others have their turn.
 Task<Read> Connection::wait_for_request() {
-    const auto limit = std::exchange(first_, false) ? shared_.settings.head_time : shared_.settings.idle_time;
+    bool may_be_there = std::exchange(first_, false);
+    const auto limit = may_be_there ? shared_.settings.head_time : shared_.settings.idle_time;
     input_ = std::string();
     while (true) {
+        const bool draining = shared_.draining.load(std::memory_order_relaxed);
+        if (may_be_there || draining) {
+            const net::IoResult result = read_some();
+            if (result.status != net::IoStatus::would_block || draining) co_return take(result);
+        }
+        may_be_there = true;
         bool ready = false;
-        if (!shared_.draining.load(std::memory_order_relaxed)) {
+        {
             const IdleMark idle(running_, stream_);
             watch_.arm(limit, [this] { stream_.cancel(); });
             ready = co_await readable();
             watch_.disarm();
         }
-        input_.resize(kReadSize);
-        const net::IoResult result = stream_.read_some(std::as_writable_bytes(std::span(input_)));
-        const bool spurious = ready && result.status == net::IoStatus::would_block;
-        if (!spurious) co_return take(result, 0);
+        if (!ready) co_return take(read_some());
     }
 }
 
@@ -166,9 +171,10 @@ Task<bool> Connection::readable() {
     co_return ready;
 }
 
-Read Connection::take(const net::IoResult& result, std::size_t before) {
-    input_.resize(before + (result.status == net::IoStatus::ok ? result.bytes : 0));
-    return result.status == net::IoStatus::ok ? Read::more : Read::end;
+Read Connection::take(const net::IoResult& result) {
+    if (result.status != net::IoStatus::ok) return Read::end;
+    input_.append(reinterpret_cast<const char*>(running_.read_buffer.data()), result.bytes);
+    return Read::more;
 }
 
 Task<Read> Connection::read_more(std::chrono::milliseconds limit) {
@@ -180,19 +186,15 @@ Task<Read> Connection::read_more(std::chrono::milliseconds limit) {
     const bool ready = co_await readable();
     watch_.disarm();
     if (!ready) co_return watch_.fired() ? Read::timed_out : Read::end;
-    const std::size_t before = input_.size();
-    input_.resize(before + kReadSize);
-    const net::IoResult result = stream_.read_some(std::as_writable_bytes(std::span(input_).subspan(before)));
-    if (result.status == net::IoStatus::would_block) {  // a spurious wake-up
-        input_.resize(before);
-        co_return Read::more;
-    }
-    co_return take(result, before);
+    const net::IoResult result = read_some();
+    if (result.status == net::IoStatus::would_block) co_return Read::more;  // a spurious wake-up
+    co_return take(result);
 }
 
 /// Answers whether a complete, accepted head stands at the front of `input_`.
 Task<bool> Connection::read_head() {
     phase_deadline_.reset();
+    if (input_ == "\r\n") input_.clear();  // behind the last request; it does not begin the next one
     if (input_.empty()) {
         const Read first = co_await wait_for_request();
         if (first != Read::more) co_return false;
@@ -233,33 +235,35 @@ Task<bool> Connection::read_body(RequestParser& parser) {
     co_return false;
 }
 
-Task<std::optional<Request>> Connection::read_request() {
+/// Answers whether `into` is a complete request.
+Task<bool> Connection::read_request(Request& into) {
     const bool has_head = co_await read_head();
-    if (!has_head) co_return std::nullopt;
+    if (!has_head) co_return false;
     RequestParser parser(shared_.settings.body_limit);
     BodyProgress head = parser.head(std::string_view(input_).substr(0, head_length_));
     input_.erase(0, head_length_);
     if (head.refused != 0) {
         Refused refused{head.refused, std::move(head.reason)};
         co_await refuse(std::move(refused));
-        co_return std::nullopt;
+        co_return false;
     }
     if (!parser.done() && input_.empty() && parser.expects_continue()) {
         const bool sent = co_await send("HTTP/1.1 100 Continue\r\n\r\n", "");
-        if (!sent) co_return std::nullopt;
+        if (!sent) co_return false;
     }
     const bool complete = co_await read_body(parser);
-    if (!complete) co_return std::nullopt;
-    Request request = parser.take();
-    request.peer = peer_;
-    co_return request;
+    if (!complete) co_return false;
+    into = parser.take();
+    into.peer = peer_;
+    co_return true;
 }
 
 Task<bool> Connection::serve_one() {
-    std::optional<Request> request = co_await read_request();
-    if (!request) co_return false;
-    RequestContext context;
-    context.request = std::move(*request);
+    // Not in the frame, which would be of a size that malloc looks for in its bins at every request.
+    const auto owned = std::make_unique<RequestContext>();
+    RequestContext& context = *owned;
+    const bool complete = co_await read_request(context.request);
+    if (!complete) co_return false;
     context.id = core::unique_id();
     context.deadline = shard_.clock().steady_now() + shared_.settings.request_time;
     shared_.metrics.requests.add();
@@ -325,12 +329,17 @@ Task<void> Connection::refuse(Refused refused) {
     if (sent) co_await linger();
 }
 
-/// Writes both parts within the time for a response; answers whether they left.
+/// Writes both parts within the time for a response; answers whether they left. Most fit into the socket at once.
 Task<bool> Connection::send(std::string_view head, std::string_view body) {
+    std::span<const std::byte> rest = std::as_bytes(std::span(head));
+    const net::IoResult put = stream_.write_some(rest);
+    if (put.status == net::IoStatus::error) co_return false;
+    rest = rest.subspan(put.bytes);
+    if (rest.empty() && body.empty()) co_return true;
     watch_.arm(shared_.settings.write_time, [this] { stream_.cancel(); });
     bool written = true;
     try {
-        co_await stream_.write_all(std::as_bytes(std::span(head)));
+        co_await stream_.write_all(rest);
         co_await stream_.write_all(std::as_bytes(std::span(body)));
     } catch (const boost::system::system_error&) {
         written = false;

@@ -31,7 +31,10 @@ bool is_preflight(const Request& request) {
 
 Task<UpgradeDecision> Dispatcher::run(RequestContext& context) {
     const auto& request = context.request;
-    origin_ = shared_.settings.origins.judge(request.headers.find("Origin"), request.headers.find("Host").value_or(""));
+    const bool one_origin = request.headers.count("Origin") < 2;  // a page sends one; of two, either may be a lie
+    origin_ = one_origin ? shared_.settings.origins.judge(request.headers.find("Origin"),
+                                                          request.headers.find("Host").value_or(""))
+                         : OriginVerdict::refused;
     UpgradeDecision decision;
     std::exception_ptr error;
     try {

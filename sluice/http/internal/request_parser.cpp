@@ -22,21 +22,39 @@ std::string text(beast::string_view view) {
     return std::string(view.data(), view.size());
 }
 
+/// Whether any Connection field lists `close`; Beast looks at the first field only.
+bool says_close(const Headers& headers) {
+    for (const auto& [name, value] : headers) {
+        if (!same_name(name, "Connection")) continue;
+        for (std::string_view rest = value; !rest.empty();) {
+            std::string_view item = rest.substr(0, rest.find(','));
+            rest.remove_prefix(std::min(item.size() + 1, rest.size()));
+            item.remove_prefix(std::min(item.find_first_not_of(" \t"), item.size()));
+            if (same_name(item.substr(0, item.find_last_not_of(" \t") + 1), "close")) return true;
+        }
+    }
+    return false;
+}
+
 void fill(Request& request, const HeadParser& parser) {
     const auto& message = parser.get();
     request.method = text(message.method_string());
-    request.target = text(message.target());
+    const std::string sent = text(message.target());
+    request.target = origin_form(request.method, sent);
     request.path = std::string(path_of(request.target));
     request.query = query_of(request.target);
     for (const auto& field : message)
         request.headers.add(text(field.name_string()), text(field.value()));
+    if (request.target.size() != sent.size() && !request.headers.find("Host"))
+        request.headers.add("Host", std::string(authority_of(sent)));
     request.http_1_0 = message.version() == 10;
-    request.keep_alive = !request.http_1_0 && message.keep_alive();
+    request.keep_alive = !request.http_1_0 && !says_close(request.headers);
 }
 
 }  // namespace
 
 BodyProgress RequestParser::head(std::string_view bytes) {
+    if (bytes.starts_with("\r\n")) bytes.remove_prefix(2);  // check_head lets one empty line pass
     HeadParser parser;
     parser.header_limit(std::numeric_limits<std::uint32_t>::max());  // check_head has the limits
     parser.body_limit(boost::none);

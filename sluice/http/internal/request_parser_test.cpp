@@ -28,6 +28,31 @@ Parsed parse_all(const std::string& bytes, std::size_t limit = 100) {
     return parsed;
 }
 
+TEST(RequestParser, reads_the_absolute_form_and_an_empty_line_before_the_request) {
+    const Parsed parsed = parse_all("\r\nGET http://a:80/b?x=1 HTTP/1.1\r\nHost: A:80\r\n\r\n");
+    EXPECT_TRUE(parsed.done);
+    EXPECT_EQ(parsed.head.refused, 0U) << parsed.head.reason;
+    EXPECT_EQ(parsed.request.target, "/b?x=1");
+    EXPECT_EQ(parsed.request.path, "/b");
+    EXPECT_EQ(parsed.request.query.at("x"), "1");
+    const Parsed old = parse_all("GET http://a/b HTTP/1.0\r\n\r\n");
+    EXPECT_EQ(old.request.headers.find("Host"), "a");
+}
+
+TEST(RequestParser, close_is_found_in_every_connection_field_and_place) {
+    const auto keeps = [](const std::string& fields) {
+        return parse_all("GET / HTTP/1.1\r\nHost: a\r\n" + fields + "\r\n").request.keep_alive;
+    };
+    EXPECT_TRUE(keeps(""));
+    EXPECT_TRUE(keeps("Connection: keep-alive\r\nConnection: TE\r\n"));
+    EXPECT_TRUE(keeps("Connection: closed, not-close\r\nX-Connection: close\r\n"));
+    EXPECT_TRUE(keeps("Connection: , ,\r\nConnection:\r\n"));
+    EXPECT_FALSE(keeps("Connection: close\r\n"));
+    EXPECT_FALSE(keeps("Connection: keep-alive ,\tCLOSE , TE\r\n"));
+    EXPECT_FALSE(keeps("Connection: TE\r\nConnection: close\r\n"));
+    EXPECT_FALSE(keeps("Connection: keep-alive\r\nX-A: b\r\nconnection: x,close\r\n"));
+}
+
 TEST(RequestParser, reads_line_fields_and_query) {
     const Parsed parsed = parse_all("GET /a/%62?x=1%202&y HTTP/1.1\r\nHost: a\r\nX-A: b\r\nx-a: c\r\n\r\n");
     EXPECT_TRUE(parsed.done);

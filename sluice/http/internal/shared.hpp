@@ -1,6 +1,7 @@
 // What the connections of one server share.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <memory>
@@ -42,6 +43,8 @@ struct ServerShared {
 
 /// What waits or works on one shard, so that a drain can end idle connections at once and, past its deadline, handlers.
 struct Running {
+    /// What a read fills and its connection empties before anything else runs.
+    std::array<std::byte, 16 * 1024> read_buffer;
     std::set<boost::asio::cancellation_signal*> handlers;
     std::set<net::Stream*> idle;
 };

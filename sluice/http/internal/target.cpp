@@ -36,6 +36,21 @@ std::string percent_decode(std::string_view text) {
     return decoded;
 }
 
+std::string_view authority_of(std::string_view target) {
+    if (target.starts_with('/') || target == "*") return {};
+    const std::string_view rest = target.substr(std::min(target.find("://"), target.size() - 3) + 3);
+    return rest.substr(0, rest.find_first_of("/?"));
+}
+
+std::string origin_form(std::string_view method, std::string_view target) {
+    const std::string_view authority = authority_of(target);
+    if (authority.empty()) return std::string(target);
+    const std::string_view path = target.substr(target.find("://") + 3 + authority.size());
+    if (path.starts_with('/')) return std::string(path);
+    if (path.empty() && method == "OPTIONS") return "*";  // RFC 9112 section 3.2.4
+    return "/" + std::string(path);
+}
+
 std::string_view path_of(std::string_view target) {
     return target.substr(0, target.find('?'));
 }

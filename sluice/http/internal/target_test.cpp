@@ -12,6 +12,18 @@ TEST(target, percent_decoding_leaves_what_is_no_escape) {
     EXPECT_EQ(percent_decode(""), "");
 }
 
+TEST(target, an_absolute_form_is_the_origin_form_of_its_host) {
+    EXPECT_EQ(origin_form("GET", "http://shop.example:80/a?b=c"), "/a?b=c");
+    EXPECT_EQ(origin_form("GET", "HTTP://shop.example"), "/");
+    EXPECT_EQ(origin_form("GET", "http://shop.example?b"), "/?b");
+    EXPECT_EQ(origin_form("OPTIONS", "http://shop.example"), "*");
+    EXPECT_EQ(origin_form("OPTIONS", "*"), "*");
+    EXPECT_EQ(origin_form("GET", "/a://b"), "/a://b");
+    EXPECT_EQ(authority_of("http://shop.example:80/a?b=c"), "shop.example:80");
+    EXPECT_EQ(authority_of("/a"), "");
+    EXPECT_EQ(authority_of("*"), "");
+}
+
 TEST(target, the_path_ends_at_the_question_mark) {
     EXPECT_EQ(path_of("/a/b?c=/d"), "/a/b");
     EXPECT_EQ(path_of("/a"), "/a");

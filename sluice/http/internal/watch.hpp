@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 
@@ -11,30 +12,29 @@
 
 namespace sluice::http::internal {
 
-/// One deadline at a time. On its shard.
+/// One deadline at a time. On its shard. Every request sets three and hardly one passes, so a timer that is under way
+/// stays: when it rings it looks whether there is a deadline, and waits on if it is a later one.
 class Watch {
 public:
     explicit Watch(runtime::Executor executor) : state_(std::make_shared<State>(executor)) {}
-    ~Watch() { disarm(); }
+    ~Watch() {
+        disarm();
+        ++state_->round;  // a completion that is queued already must not wait again
+        state_->timer.cancel();
+    }
     Watch(const Watch&) = delete;
     Watch& operator=(const Watch&) = delete;
 
     /// Calls `expire` once after `limit`, unless disarmed or armed again before.
     void arm(std::chrono::steady_clock::duration limit, std::function<void()> expire) {
-        disarm();
-        state_->fired = false;
-        state_->expire = std::move(expire);
-        state_->timer.expires_after(limit);
-        state_->timer.async_wait([state = state_, round = state_->round](const boost::system::error_code& error) {
-            if (error || state->round != round) return;
-            state->fired = true;
-            state->expire();
-        });
+        State& state = *state_;
+        state.armed = true;
+        state.fired = false;
+        state.expire = std::move(expire);
+        state.deadline = std::chrono::steady_clock::now() + limit;
+        if (!state.waiting || state.deadline < state.timer.expiry()) wait(state_);
     }
-    void disarm() noexcept {
-        ++state_->round;  // a completion that is queued already must not fire
-        state_->timer.cancel();
-    }
+    void disarm() noexcept { state_->armed = false; }
     [[nodiscard]] bool fired() const noexcept { return state_->fired; }
 
 private:
@@ -43,10 +43,30 @@ private:
         boost::asio::basic_waitable_timer<std::chrono::steady_clock,
                                           boost::asio::wait_traits<std::chrono::steady_clock>, runtime::Executor>
             timer;
+        std::chrono::steady_clock::time_point deadline;
         std::function<void()> expire;
-        std::uint64_t round = 0;
+        std::uint64_t round = 0;  ///< of the wait that counts
+        bool armed = false;
+        bool waiting = false;
         bool fired = false;
     };
+
+    static void wait(const std::shared_ptr<State>& state) {
+        state->waiting = true;
+        state->timer.expires_at(state->deadline);
+        state->timer.async_wait([state, round = ++state->round](const boost::system::error_code& error) {
+            if (!error && state->round == round) ring(state);
+        });
+    }
+    static void ring(const std::shared_ptr<State>& state) {
+        state->waiting = false;
+        if (!state->armed) return;
+        if (std::chrono::steady_clock::now() < state->deadline) return wait(state);
+        state->armed = false;
+        state->fired = true;
+        state->expire();
+    }
+
     std::shared_ptr<State> state_;  // shared with the timer's completion
 };
 

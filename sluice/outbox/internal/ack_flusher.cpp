@@ -12,6 +12,7 @@ struct AckFlusher::Order {
 
     std::vector<Write> writes;
     runtime::Wake done;
+    bool taken = false;  // by a flush, which will end it
     bool ended = false;
     std::exception_ptr error;
 };
@@ -25,19 +26,26 @@ db::Task<void> AckFlusher::commit(std::vector<Write> writes) {
     auto order = std::make_shared<Order>(shard_, std::move(writes));
     waiting_.push_back(order);
     while (!order->ended) {
-        if (worker_ != nullptr && !worker_->stopping()) {
-            worker_->notify();
-            co_await order->done.wait_for(std::chrono::seconds(1));
-        } else {
+        if (worker_ != nullptr) worker_->notify();
+        if (worker_ != nullptr || order->taken)
+            co_await order->done.wait();
+        else
             co_await flush();
-        }
     }
     if (order->error) std::rethrow_exception(order->error);
+}
+
+void AckFlusher::begin_stop() {
+    worker_ = nullptr;
+    for (const auto& order : waiting_)
+        order->done.notify();
 }
 
 db::Task<runtime::Directive> AckFlusher::flush() {
     std::vector<std::shared_ptr<Order>> orders = std::exchange(waiting_, {});
     if (orders.empty()) co_return runtime::Directive::idle();
+    for (const auto& order : orders)
+        order->taken = true;
     const auto body = [this, &orders](db::UnitOfWork& unit) { return perform(unit, orders); };
     std::exception_ptr error;
     try {

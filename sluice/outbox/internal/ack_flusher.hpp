@@ -20,8 +20,10 @@ public:
     AckFlusher(std::shared_ptr<db::DataSource> source, runtime::Shard& shard);
     ~AckFlusher();
 
-    /// Rung when there is something to flush; without one, or once it stops, who waits flushes.
+    /// Rung when there is something to flush; without one, or after `begin_stop`, who waits flushes.
     void set_worker(runtime::Worker* worker) noexcept { worker_ = worker; }
+    /// The worker is about to stop: who waits for it flushes now.
+    void begin_stop();
 
     /// Returns once `writes` are committed. Throws FenceMissed when one of them missed its row: then none was made; or
     /// what the unit failed with. After a cancellation it is open whether they are committed.

@@ -49,8 +49,8 @@ void LaneBuffer::acknowledge(std::size_t count) {
 }
 
 void LaneBuffer::acknowledge_idle(std::int64_t number) {
-    SLUICE_ASSERT(waiting_.empty() && number <= taken_, "{} acknowledged while {} wait up to {}", number,
-                  waiting_.size(), taken_);
+    SLUICE_ASSERT(number <= taken_ && (waiting_.empty() || number < waiting_.front().number),
+                  "{} acknowledged while {} wait up to {}", number, waiting_.size(), taken_);
     acknowledged_ = std::max(acknowledged_, number);
 }
 

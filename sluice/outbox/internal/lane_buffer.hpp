@@ -48,7 +48,7 @@ public:
     void trim(std::size_t keep);
     /// The cursor moved past the first `count` messages.
     void acknowledge(std::size_t count);
-    /// The cursor moved to `number` <= taken with nothing waiting.
+    /// The cursor moved to `number` <= taken while nothing waited up to there; what came meanwhile waits behind it.
     void acknowledge_idle(std::int64_t number);
     /// Forgets what waits: the cursor stands at `acknowledged` after all.
     void reset(std::int64_t acknowledged, ReadPoint from);

@@ -12,6 +12,7 @@
 
 #include "sluice/core/random.hpp"
 #include "sluice/outbox/internal/lane_fsm.hpp"
+#include "sluice/testing/scale.hpp"
 
 namespace sluice::outbox {
 namespace {
@@ -249,7 +250,7 @@ TEST(LaneFsmModel, every_message_ends_once_and_in_the_order_of_its_key) {
     std::size_t messages = 0;
     std::size_t parked = 0;
     std::size_t buried = 0;
-    for (std::uint64_t seed = first; seed < first + 60; ++seed) {
+    for (std::uint64_t seed = first; seed < first + static_cast<std::uint64_t>(testing::scaled(60)); ++seed) {
         SCOPED_TRACE("SLUICE_TEST_SEED=" + std::to_string(seed));
         LaneWorld world(seed, seed % 2 == 0);
         for (int i = 0; i < 400; ++i)
@@ -262,8 +263,8 @@ TEST(LaneFsmModel, every_message_ends_once_and_in_the_order_of_its_key) {
         buried += world.buried();
     }
     fmt::print("{} messages, {} keys set aside, {} buried\n", messages, parked, buried);
-    EXPECT_GT(parked, 100U);
-    EXPECT_GT(buried, 100U);
+    EXPECT_GT(parked, static_cast<std::size_t>(testing::scaled(100)));
+    EXPECT_GT(buried, static_cast<std::size_t>(testing::scaled(100)));
 }
 
 }  // namespace

@@ -38,6 +38,7 @@ private:
     db::Task<std::uint64_t> settle_parked(UnitRun& run, const LeaseRun& lease, const Ending& ending,
                                           const std::string& group);
     db::Task<void> take_lease_on(const UnitRun& run, std::int64_t up_to);
+    db::Task<std::exception_ptr> try_lease(const UnitRun& run, std::int64_t up_to);
     db::Task<Ending> call_handler(LeaseRun& lease, const UnitRun& run, std::int64_t up_to);
     db::Task<void> watch(LeaseRun& lease, const UnitRun& run, std::int64_t up_to, runtime::Wake& ended, bool& over);
     db::Task<void> handle(LeaseRun& lease, std::exception_ptr& error, runtime::Wake& ended, bool& over);
@@ -107,12 +108,7 @@ db::Task<std::uint64_t> LeasedProcessor::run_leased_batch(std::size_t lane, std:
     LeaseRun lease = make_lease(run, handed);
     Ending ending;
     if (!handed.empty()) {
-        std::exception_ptr error;
-        try {
-            co_await take_lease_on(run, up_to);
-        } catch (...) {
-            error = std::current_exception();
-        }
+        const std::exception_ptr error = co_await try_lease(run, up_to);
         if (error) {
             co_await settle_lease_failure(lane, error);
             co_return 0;
@@ -129,6 +125,16 @@ db::Task<void> LeasedProcessor::take_lease_on(const UnitRun& run, std::int64_t u
     writes.push_back(
         {take_lease(run.cursor, run.from, up_to, subscription_.plan.lease.duration, deps_.source->dialect()), true});
     co_await flusher_.commit(std::move(writes));
+}
+
+db::Task<std::exception_ptr> LeasedProcessor::try_lease(const UnitRun& run, std::int64_t up_to) {
+    std::exception_ptr error;
+    try {
+        co_await take_lease_on(run, up_to);
+    } catch (...) {
+        error = std::current_exception();
+    }
+    co_return error;
 }
 
 /// Runs the handler beside a watch on its deadline, and joins it whatever happens.
@@ -171,7 +177,7 @@ db::Task<void> LeasedProcessor::handle(LeaseRun& lease, std::exception_ptr& erro
 }
 
 /// Returns when the handler has ended or its time is over; renews the lease while messages are settled. Throws
-/// FenceMissed when the lease is another's.
+/// FenceMissed when the lease is another's. A database that refuses to renew costs nothing: the epoch is the fence.
 db::Task<void> LeasedProcessor::watch(LeaseRun& lease, const UnitRun& run, std::int64_t up_to, runtime::Wake& ended,
                                       bool& over) {
     const auto half = subscription_.plan.lease.duration / 2;
@@ -183,8 +189,11 @@ db::Task<void> LeasedProcessor::watch(LeaseRun& lease, const UnitRun& run, std::
         if (now >= renew_at) {
             renew_at = now + half;
             if (lease.settled() > settled) {
-                settled = lease.settled();
-                co_await take_lease_on(run, up_to);
+                const std::size_t renewed = lease.settled();
+                const std::exception_ptr error = co_await try_lease(run, up_to);
+                const bool refused = error && fault_of_error(error) == Fault::database;
+                if (error && !refused) std::rethrow_exception(error);
+                if (!refused) settled = renewed;
                 continue;
             }
         }

@@ -13,6 +13,7 @@
 #include "sluice/core/random.hpp"
 #include "sluice/outbox/internal/ledger.hpp"
 #include "sluice/outbox/internal/tick_codec.hpp"
+#include "sluice/testing/scale.hpp"
 
 namespace sluice::outbox {
 namespace {
@@ -59,7 +60,9 @@ public:
         if (fresh.empty()) return;
         const Tick tick = ledger_->plan(fresh, core::SystemTime(std::chrono::seconds(1))).tick;
         group.put(tick);
-        if (commits) ASSERT_TRUE(ledger_->apply(tick));
+        if (commits) {
+            ASSERT_TRUE(ledger_->apply(tick));
+        }
     }
 
 private:
@@ -213,10 +216,10 @@ private:
 TEST(LedgerModel, no_interleaving_skips_doubles_or_reorders) {
     const char* const chosen = std::getenv("SLUICE_TEST_SEED");
     const std::uint64_t first = chosen != nullptr ? std::strtoull(chosen, nullptr, 10) : 1;
-    constexpr int kWorlds = 2'000;
+    const int worlds = testing::scaled(2'000);
     constexpr int kSteps = 500;
     std::size_t messages = 0;
-    for (int i = 0; i < kWorlds; ++i) {
+    for (int i = 0; i < worlds; ++i) {
         const std::uint64_t seed = first + static_cast<std::uint64_t>(i);
         SCOPED_TRACE("SLUICE_TEST_SEED=" + std::to_string(seed));
         World world(seed);
@@ -226,8 +229,8 @@ TEST(LedgerModel, no_interleaving_skips_doubles_or_reorders) {
         ASSERT_FALSE(::testing::Test::HasFatalFailure());
         messages += world.messages();
     }
-    fmt::print("{} steps, {} messages\n", kWorlds * kSteps, messages);
-    EXPECT_GT(messages, 100'000U);
+    fmt::print("{} steps, {} messages\n", worlds * kSteps, messages);
+    EXPECT_GT(messages, static_cast<std::size_t>(testing::scaled(100'000)));
 }
 
 }  // namespace

@@ -65,11 +65,6 @@ void check_handling(const Inspector& inspector, const SubscriptionPlan& plan, co
     const SubscriptionSettings& settings = plan.settings;
     if (settings.batch) inspector.at_least(*settings.batch, 1U, name + "batch");
     if (settings.retry.base) inspector.at_least(*settings.retry.base, 1, name + "retry.base");
-    if (settings.retry.max && settings.retry.base) {
-        inspector.expect(*settings.retry.base <= *settings.retry.max,
-                         fmt::format("{}retry.base of {} ms exceeds retry.max of {} ms", name,
-                                     settings.retry.base->count(), settings.retry.max->count()));
-    }
     if (settings.set_aside_after) inspector.at_least(*settings.set_aside_after, 0, name + "set_aside_after");
     if (settings.max_attempts) inspector.at_least(*settings.max_attempts, 1U, name + "max_attempts");
     inspector.at_least(settings.parked_keys, 1U, name + "parked_keys");
@@ -100,6 +95,17 @@ void check_subscription(const Inspector& inspector, const OutboxPlan& plan, cons
     check_handling(inspector, subscription, name);
 }
 
+/// With what the processors' tuning or the profile says for the one that is left open.
+void check_pauses(const Inspector& inspector, const SubscriptionPlan& plan, const core::Backoff& otherwise) {
+    const core::Backoff pauses = retry_rules(plan.settings, otherwise).backoff;
+    const auto in_ms = [](std::chrono::nanoseconds pause) {
+        return std::chrono::duration<double, std::milli>(pause).count();
+    };
+    inspector.expect(pauses.initial <= pauses.max,
+                     fmt::format("subscription '{}': retry.base of {} ms exceeds retry.max of {} ms", plan.name,
+                                 in_ms(pauses.initial), in_ms(pauses.max)));
+}
+
 }  // namespace
 
 WorkerPlan check(const OutboxPlan& plan, std::string_view source) {
@@ -112,14 +118,18 @@ WorkerPlan check(const OutboxPlan& plan, std::string_view source) {
         inspector.expect(names.insert(subscription.name).second,
                          fmt::format("subscription '{}' is declared twice", subscription.name));
     }
+    WorkerPlan workers;
     try {
-        return {runtime::resolve("processor", plan.settings.processor, plan.profile.processor),
-                runtime::resolve("sequencer", plan.settings.sequencer, plan.profile.sequencer),
-                runtime::resolve("retention", plan.settings.retention, plan.profile.retention),
-                runtime::resolve("reconciler", plan.settings.reconciler, plan.profile.reconciler)};
+        workers = {runtime::resolve("processor", plan.settings.processor, plan.profile.processor),
+                   runtime::resolve("sequencer", plan.settings.sequencer, plan.profile.sequencer),
+                   runtime::resolve("retention", plan.settings.retention, plan.profile.retention),
+                   runtime::resolve("reconciler", plan.settings.reconciler, plan.profile.reconciler)};
     } catch (const runtime::InvalidSetting& e) {
         throw Error(ErrorKind::config, source, e.what(), std::current_exception());
     }
+    for (const SubscriptionPlan& subscription : plan.subscriptions)
+        check_pauses(inspector, subscription, workers.processor.retry);
+    return workers;
 }
 
 }  // namespace sluice::outbox

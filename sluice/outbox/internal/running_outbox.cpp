@@ -21,6 +21,20 @@ runtime::WorkerSettings reader_settings(const WorkerPlan& plan) {
     return settings;
 }
 
+/// One who waits, listed as long as it does.
+class Registration {
+public:
+    Registration(std::list<runtime::Wake*>& list, runtime::Wake& wake)
+        : list_(list), place_(list.insert(list.end(), &wake)) {}
+    ~Registration() { list_.erase(place_); }
+    Registration(const Registration&) = delete;
+    Registration& operator=(const Registration&) = delete;
+
+private:
+    std::list<runtime::Wake*>& list_;
+    std::list<runtime::Wake*>::iterator place_;
+};
+
 }  // namespace
 
 RunningOutbox::RunningOutbox(std::shared_ptr<db::DataSource> source, runtime::Shard& shard, core::Logger log,
@@ -303,12 +317,7 @@ void RunningOutbox::tell_waiters() {
 db::Task<bool> RunningOutbox::drained(std::chrono::milliseconds limit) {
     const core::SteadyTime until = deps_.now() + limit;
     runtime::Wake wake(shard_);
-    struct Registration {
-        std::list<runtime::Wake*>& list;
-        std::list<runtime::Wake*>::iterator place;
-        ~Registration() { list.erase(place); }
-    };
-    const Registration registration{waiters_, waiters_.insert(waiters_.end(), &wake)};
+    const Registration registration(waiters_, wake);
     while (!passed_all() && !stopped_) {
         const auto left = until - deps_.now();
         if (left <= core::SteadyTime::duration(0)) break;
@@ -356,11 +365,30 @@ std::vector<CursorStatus> RunningOutbox::status() const {
 }
 
 db::Task<void> RunningOutbox::stop(std::chrono::milliseconds deadline) {
-    if (std::exchange(stopped_, true)) co_return;
-    if (workers_started_) co_await workers_.stop(deadline);
+    if (std::exchange(stopped_, true)) {
+        co_await wait_stopped();
+        co_return;
+    }
+    std::exception_ptr interrupted;
+    flusher_.begin_stop();
+    try {
+        if (workers_started_) co_await workers_.stop(deadline);
+    } catch (...) {
+        interrupted = std::current_exception();
+    }
+    if (interrupted) co_await runtime::begin_cleanup();
     if (sequencing_started_) co_await sequencing_->stop();
+    ended_ = true;
     for (runtime::Wake* const waiter : waiters_)
         waiter->notify();
+    if (interrupted) std::rethrow_exception(interrupted);
+}
+
+db::Task<void> RunningOutbox::wait_stopped() {
+    runtime::Wake wake(shard_);
+    const Registration registration(waiters_, wake);
+    while (!ended_)
+        co_await wake.wait();
 }
 
 void RunningOutbox::try_parked(const std::string& name, std::size_t lane, const std::string& group) {

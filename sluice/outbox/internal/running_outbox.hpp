@@ -56,6 +56,7 @@ private:
     void try_parked(const std::string& name, std::size_t lane, const std::string& group);
     void wake_processors();
     void tell_waiters();
+    db::Task<void> wait_stopped();
     [[nodiscard]] bool passed_all() const noexcept;
     [[nodiscard]] static bool is_behind(const Subscription& subscription, std::size_t lane);
 
@@ -89,10 +90,11 @@ private:
     runtime::WorkerGroup workers_;
     std::vector<runtime::Worker*> processor_workers_;
     runtime::Worker* backlog_worker_ = nullptr;
-    std::list<runtime::Wake*> waiters_;  // of `drained`
+    std::list<runtime::Wake*> waiters_;  // of `drained` and of a stop in progress
     bool sequencing_started_ = false;
     bool workers_started_ = false;
-    bool stopped_ = false;
+    bool stopped_ = false;  // or about to be
+    bool ended_ = false;    // nothing runs any more
 };
 
 }  // namespace sluice::outbox

@@ -45,7 +45,7 @@ public:
 
     /// The cursor of `lane` moved past its first `count` messages.
     void acknowledge(std::size_t lane, std::size_t count);
-    /// The cursor of a lane in which nothing waits moved to `number`.
+    /// The cursor of a lane in which nothing waited moved to `number`, before anything that came meanwhile.
     void acknowledge_idle(std::size_t lane, std::int64_t number);
     /// The cursor of `lane` stands elsewhere than was thought: what waited is read again.
     void reset(std::size_t lane, std::int64_t acknowledged, ReadPoint from);

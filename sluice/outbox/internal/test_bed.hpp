@@ -18,7 +18,9 @@ namespace sluice::outbox {
 /// One shard, one file; `open` may be called again for a second database object on it.
 class Testbed {
 public:
-    Testbed() { database = open(); }
+    using Adjust = std::function<void(db::sqlite::Settings&)>;
+    /// `adjust`: what is to differ from the settings of `open`.
+    explicit Testbed(Adjust adjust = {}) : adjust_(std::move(adjust)) { database = open(); }
     ~Testbed() {
         stop();
         for (auto& one : opened_)
@@ -30,6 +32,7 @@ public:
         settings.name = "shop";
         settings.path = path();
         settings.synchronous = db::sqlite::Synchronous::normal;
+        if (adjust_) adjust_(settings);
         auto made = db::sqlite::Database::open(settings, log(), metrics);
         opened_.push_back(made);
         migrate::Runner runner({migrations()}, core::Logger());
@@ -96,6 +99,7 @@ public:
     std::unique_ptr<Outbox> outbox;
 
 private:
+    Adjust adjust_;
     std::vector<std::shared_ptr<db::sqlite::Database>> opened_;
 };
 

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "sluice/core/random.hpp"
+#include "sluice/testing/scale.hpp"
 
 namespace sluice::outbox {
 namespace {
@@ -81,7 +82,7 @@ TEST(TickCodec, keeps_random_ticks_and_survives_their_corruption) {
     SCOPED_TRACE(seed);
     core::Random random(seed);
     int refused = 0;
-    for (int round = 0; round < 20'000; ++round) {
+    for (int round = 0; round < testing::scaled(20'000); ++round) {
         const auto lowest = static_cast<std::int64_t>(random.below(1'000'000'000));
         const std::vector<LaneRun> runs = random_runs(random, lowest);
         std::string bytes = encode_runs(runs, lowest);
@@ -99,7 +100,7 @@ TEST(TickCodec, keeps_random_ticks_and_survives_their_corruption) {
         }
         static_cast<void>(decode_checkpoint(bytes));
     }
-    EXPECT_GT(refused, 5'000);
+    EXPECT_GT(refused, testing::scaled(5'000));
 }
 
 }  // namespace

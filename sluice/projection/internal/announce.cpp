@@ -6,25 +6,25 @@
 namespace sluice::projection::internal {
 namespace {
 
-KeyChange deltas_of(const Definition& definition, const KeyFold& key, core::Epoch epoch) {
+KeyChange deltas_of(const Definition& definition, KeyFold& key, core::Epoch epoch) {
     KeyChange change;
     change.key = key.key;
     change.kind = key.removed ? ChangeKind::removed : ChangeKind::deltas;
     change.epoch = epoch;
     change.first_version = key.first_version;
     change.version = key.version;
-    change.deltas = key.deltas;
+    change.deltas = std::move(key.deltas);
     if (key.removed) change.state = definition.encode_state(*definition.initial());
     return change;
 }
 
 }  // namespace
 
-std::vector<KeyChange> changes_of(const Definition& definition, std::span<const KeyFold> keys, core::Epoch epoch,
+std::vector<KeyChange> changes_of(const Definition& definition, std::span<KeyFold> keys, core::Epoch epoch,
                                   bool is_reset) {
     std::vector<KeyChange> changes;
     changes.reserve(keys.size());
-    for (const KeyFold& key : keys) {
+    for (KeyFold& key : keys) {
         const core::Epoch own = std::max(epoch, key.epoch);
         if (is_reset)
             changes.push_back(reset_of(definition, key.key, own, key.version, key.state));

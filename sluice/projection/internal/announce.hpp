@@ -10,8 +10,8 @@
 namespace sluice::projection::internal {
 
 /// One change per key. `epoch` is the generation's; a key with a later one of its own keeps that. `is_reset`: the epoch
-/// rose with this batch, so deltas mean nothing to whoever stood in the one before.
-[[nodiscard]] std::vector<KeyChange> changes_of(const Definition& definition, std::span<const KeyFold> keys,
+/// rose with this batch, so deltas mean nothing to whoever stood in the one before. Moves the deltas out of `keys`.
+[[nodiscard]] std::vector<KeyChange> changes_of(const Definition& definition, std::span<KeyFold> keys,
                                                 core::Epoch epoch, bool is_reset);
 
 /// The key's whole state in a new epoch. An empty `state` stands for State{}.

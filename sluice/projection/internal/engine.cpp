@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <boost/unordered/unordered_flat_set.hpp>
 
 #include "sluice/core/mutant.hpp"
 #include "sluice/projection/error.hpp"
@@ -17,14 +18,21 @@ double seconds_between(core::SteadyTime from, core::SteadyTime to) {
     return std::chrono::duration<double>(to - from).count();
 }
 
-/// The events' keys that `states` does not know yet, each once.
-std::vector<std::string> missing_keys(std::span<const FoldEvent> events, const KeyStates& states) {
-    std::vector<std::string> keys;
-    std::unordered_map<std::string_view, bool> seen;
+/// The events' keys, each once, in the order of their first event; they look into `events`.
+std::vector<std::string_view> distinct_keys(std::span<const FoldEvent> events) {
+    std::vector<std::string_view> keys;
+    boost::unordered_flat_set<std::string_view, KeyHash> seen;
     for (const FoldEvent& event : events)
         for (const std::string& key : event.keys)
-            if (!key.empty() && !states.contains(key) && seen.emplace(key, true).second) keys.push_back(key);
+            if (!key.empty() && seen.insert(key).second) keys.push_back(key);
     return keys;
+}
+
+std::vector<std::string> missing_keys(std::span<const std::string_view> keys, const KeyStates& states) {
+    std::vector<std::string> missing;
+    for (const std::string_view key : keys)
+        if (!states.contains(key)) missing.emplace_back(key);
+    return missing;
 }
 
 }  // namespace
@@ -81,7 +89,7 @@ db::Task<void> Engine::fold_batch(db::UnitOfWork& unit, const outbox::Batch& bat
     const Generation generation = co_await load(unit, events, states);
 
     const core::SteadyTime loaded = around_.clock->steady_now();
-    const FoldResult result = fold_for(generation, events, states);
+    FoldResult result = fold_for(generation, events, states);
 
     const core::SteadyTime folded = around_.clock->steady_now();
     if (!result.parked.empty()) co_await check_parked_limit(unit, generation.number, result.parked.size());
@@ -108,10 +116,10 @@ db::Task<std::vector<AppliedKey>> Engine::apply_direct(db::UnitOfWork& unit, Eve
     events.push_back(intake_direct(definition(), std::move(event), core::Position()));
     // The row decides, not the cache: the caller's unit has nobody who would run it again after a conflict.
     KeyStates forgotten;
-    static_cast<void>(cache_.take(generation_, events, forgotten));
+    static_cast<void>(cache_.take(generation_, distinct_keys(events), forgotten));
     KeyStates states;
     const Generation generation = co_await load(unit, events, states);
-    const FoldResult result = fold_for(generation, events, states);
+    FoldResult result = fold_for(generation, events, states);
     if (!result.parked.empty()) {
         const ParkedEvent& parked = result.parked.front();
         throw Error(ErrorKind::bad_event, store_.projection(),
@@ -132,8 +140,9 @@ db::Task<std::vector<AppliedKey>> Engine::apply_direct(db::UnitOfWork& unit, Eve
 }
 
 db::Task<Generation> Engine::load(db::UnitOfWork& unit, std::span<const FoldEvent> events, KeyStates& states) {
-    const std::size_t hits = cache_.take(generation_, events, states);
-    std::vector<std::string> missing = missing_keys(events, states);
+    const std::vector<std::string_view> keys = distinct_keys(events);
+    const std::size_t hits = cache_.take(generation_, keys, states);
+    std::vector<std::string> missing = missing_keys(keys, states);
     std::vector<db::Statement> statements;
     statements.push_back(store_.statement(store_.texts().active));
     statements.push_back(store_.statement(store_.texts().parked_keys, generation_));
@@ -145,7 +154,7 @@ db::Task<Generation> Engine::load(db::UnitOfWork& unit, std::span<const FoldEven
         generation_ = generation.number;
         forget();
         states.clear();
-        missing = missing_keys(events, states);
+        missing = missing_keys(keys, states);
         std::vector<db::Statement> again;
         again.push_back(store_.statement(store_.texts().active));
         again.push_back(store_.statement(store_.texts().parked_keys, generation_));
@@ -277,7 +286,7 @@ FoldResult Engine::fold_for(const Generation& generation, std::span<const FoldEv
     return fold(definition(), events, states, how);
 }
 
-void Engine::announce_after_commit(db::UnitOfWork& unit, const Generation& generation, const FoldResult& result) {
+void Engine::announce_after_commit(db::UnitOfWork& unit, const Generation& generation, FoldResult& result) {
     DeltaBatch told = new_batch(generation.number);
     told.changes = changes_of(definition(), result.keys, generation.epoch, false);
     after_commit(unit, generation.number, {}, std::move(told), result, nullptr);

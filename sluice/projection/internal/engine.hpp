@@ -71,8 +71,9 @@ public:
                                       KeyStates& states) const;
     /// Delta rows and, now and then, the removal of old ones.
     void plan_deltas(std::int64_t generation, StreamPosition at, std::span<const KeyFold> keys, Writes& writes);
-    /// Once `unit` has committed: forgets the keys and tells the sink, outside the lanes' streams.
-    void announce_after_commit(db::UnitOfWork& unit, const Generation& generation, const FoldResult& result);
+    /// Once `unit` has committed: forgets the keys and tells the sink, outside the lanes' streams. Moves the
+    /// deltas out of `result`.
+    void announce_after_commit(db::UnitOfWork& unit, const Generation& generation, FoldResult& result);
     void publish(std::shared_ptr<const DeltaBatch> batch);
     [[nodiscard]] DeltaBatch new_batch(std::int64_t generation) const;
     /// For `status`.

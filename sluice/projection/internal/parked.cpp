@@ -104,7 +104,7 @@ private:
         // A copy that waits is in no state, however far the generation's base reaches.
         Generation without_base = generation;
         without_base.base = core::Position();
-        const FoldResult result = engine_.fold_for(without_base, events, states);
+        FoldResult result = engine_.fold_for(without_base, events, states);
         Writes writes;
         store.write_states(generation.number, result.keys, writes);
         engine_.plan_deltas(generation.number, {kDirectStream, 0}, result.keys, writes);

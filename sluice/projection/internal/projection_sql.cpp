@@ -1,5 +1,7 @@
 #include "sluice/projection/internal/projection_sql.hpp"
 
+#include <iterator>
+
 #include <fmt/format.h>
 
 #include "sluice/projection/error.hpp"
@@ -10,17 +12,16 @@ namespace {
 /// Milliseconds since 1970 by the database's clock; one moment per statement.
 constexpr const char* kNow = "cast(round((julianday('now') - 2440587.5) * 86400000.0) as integer)";
 
-/// "($3,$4),($5,$6)" for `rows` rows of `columns` values after `shared` shared ones; `prefix` begins each row.
-std::string value_rows(std::size_t rows, std::size_t columns, std::size_t shared, const std::string& prefix,
-                       const std::string& suffix) {
-    std::string text;
-    std::size_t next = shared + 1;
+/// "values ($3,$4),($5,$6)" for `rows` rows of `columns` values after two shared ones. What is the same in every row
+/// stands outside, so that the largest text is short enough for the driver's statement cache.
+std::string value_rows(std::size_t rows, std::size_t columns) {
+    std::string text = "values ";
+    std::size_t next = 3;
     for (std::size_t row = 0; row < rows; ++row) {
         text += row == 0 ? "(" : ",(";
-        text += prefix;
         for (std::size_t column = 0; column < columns; ++column)
-            text += fmt::format("{}${}", column == 0 ? "" : ",", next++);
-        text += suffix + ")";
+            fmt::format_to(std::back_inserter(text), "{}${}", column == 0 ? "" : ",", next++);
+        text += ")";
     }
     return text;
 }
@@ -33,19 +34,21 @@ RowTexts per_size(Make make) {
     return made;
 }
 
+/// `where true`: without it `on conflict` would be read as a join.
+std::string sqlite_insert_states(std::size_t rows) {
+    return fmt::format(
+        "insert into sluice_projection_state(projection, generation, key, version, epoch, state, checksum, position, "
+        "updated_at) select $1, $2, column1, column2, column3, column4, column5, column6, {} from ({}) where true",
+        kNow, value_rows(rows, 6));
+}
+
 RowTexts sqlite_insert() {
-    return per_size([](std::size_t rows) {
-        return "insert into sluice_projection_state"
-               "(projection, generation, key, version, epoch, state, checksum, position, updated_at) values " +
-               value_rows(rows, 6, 2, "$1,$2,", fmt::format(",{}", kNow)) + " on conflict do nothing";
-    });
+    return per_size([](std::size_t rows) { return sqlite_insert_states(rows) + " on conflict do nothing"; });
 }
 
 RowTexts sqlite_put() {
     return per_size([](std::size_t rows) {
-        return "insert into sluice_projection_state"
-               "(projection, generation, key, version, epoch, state, checksum, position, updated_at) values " +
-               value_rows(rows, 6, 2, "$1,$2,", fmt::format(",{}", kNow)) +
+        return sqlite_insert_states(rows) +
                " on conflict(projection, generation, key) do update set version = excluded.version, epoch = "
                "excluded.epoch, state = excluded.state, checksum = excluded.checksum, position = excluded.position, "
                "updated_at = max(updated_at, excluded.updated_at)";
@@ -57,18 +60,20 @@ RowTexts sqlite_update() {
     return per_size([](std::size_t rows) {
         return fmt::format(
             "update sluice_projection_state as s set version = n.column4, epoch = n.column5, state = n.column6, "
-            "checksum = n.column7, position = n.column8, updated_at = max(s.updated_at, {}) from (values {}) as n "
+            "checksum = n.column7, position = n.column8, updated_at = max(s.updated_at, {}) from ({}) as n "
             "where s.projection = $1 and s.generation = $2 and s.key = n.column1 and s.version = n.column2 "
             "and s.epoch = n.column3",
-            kNow, value_rows(rows, 8, 2, "", ""));
+            kNow, value_rows(rows, 8));
     });
 }
 
 RowTexts sqlite_insert_delta() {
     return per_size([](std::size_t rows) {
-        return "insert into sluice_projection_delta(projection, generation, stream, position, key, first_version, "
-               "last_version, deltas, positions, undo, at) values " +
-               value_rows(rows, 8, 2, "$1,$2,", fmt::format(",{}", kNow));
+        return fmt::format(
+            "insert into sluice_projection_delta(projection, generation, stream, position, key, first_version, "
+            "last_version, deltas, positions, undo, at) select $1, $2, column1, column2, column3, column4, column5, "
+            "column6, column7, column8, {} from ({})",
+            kNow, value_rows(rows, 8));
     });
 }
 

@@ -12,18 +12,16 @@ std::size_t size_of(const std::string& key, const KeyState& state) {
 
 }  // namespace
 
-std::size_t StateCache::take(std::int64_t generation, std::span<const FoldEvent> events, KeyStates& states) {
+std::size_t StateCache::take(std::int64_t generation, std::span<const std::string_view> keys, KeyStates& states) {
     if (generation != generation_) clear();
     std::size_t taken = 0;
-    for (const FoldEvent& event : events) {
-        for (const std::string& key : event.keys) {
-            const auto found = by_key_.find(key);
-            if (found == by_key_.end()) continue;
-            const Entries::iterator entry = found->second;
-            states.insert_or_assign(entry->key, std::move(entry->state));
-            drop(entry);
-            ++taken;
-        }
+    for (const std::string_view key : keys) {
+        const auto found = by_key_.find(key);
+        if (found == by_key_.end()) continue;
+        const Entries::iterator entry = found->second;
+        states.insert_or_assign(entry->key, std::move(entry->state));
+        drop(entry);
+        ++taken;
     }
     return taken;
 }

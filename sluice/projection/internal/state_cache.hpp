@@ -19,8 +19,8 @@ class StateCache {
 public:
     explicit StateCache(std::size_t limit) : limit_(limit) {}
 
-    /// Moves what is known of the events' keys into `states`. Answers how many.
-    std::size_t take(std::int64_t generation, std::span<const FoldEvent> events, KeyStates& states);
+    /// Moves what is known of `keys` into `states`. Answers how many.
+    std::size_t take(std::int64_t generation, std::span<const std::string_view> keys, KeyStates& states);
     /// Takes over what can be used again: no parked key, no defect.
     void put(std::int64_t generation, KeyStates states);
     void clear();

@@ -14,6 +14,7 @@
 #include "sluice/db/sqlite/database.hpp"
 #include "sluice/outbox/outbox.hpp"
 #include "sluice/projection/internal/projection_sql.hpp"
+#include "sluice/projection/internal/test_definitions.hpp"
 #include "sluice/projection/runtime.hpp"
 #include "sluice/runtime/run_task.hpp"
 #include "sluice/testing/temp_folder.hpp"
@@ -61,6 +62,8 @@ public:
     core::Epoch ledger_epoch() const noexcept override { return epoch; }
     db::Task<void> stop(std::chrono::milliseconds) override { co_return; }
 
+    [[nodiscard]] std::uint16_t lanes() const noexcept { return lanes_; }
+
     std::vector<outbox::Message> messages;
     core::Epoch epoch{1};
     std::int64_t oldest = 1;
@@ -92,33 +95,17 @@ struct CommitFails : std::runtime_error {
 
 class World {
 public:
-    explicit World(std::uint16_t lanes = 4, core::Metrics* shared = nullptr)
-        : log(lanes), metrics_(shared != nullptr ? *shared : own_metrics_) {
-        open();
-        run(create_tables());
-    }
-    ~World() { close(); }
+    explicit World(std::uint16_t lanes = 4, core::Metrics* shared = nullptr);
+    ~World();
     World(const World&) = delete;
     World& operator=(const World&) = delete;
 
     /// Projections on this file; `add` to them, then `start`.
-    Projections& make(Settings settings = {}) {
-        projections_ = std::make_unique<Projections>(source_, core::Logger(), metrics_, settings, clock);
-        projections_->deliver_to(sink);
-        cursors_.clear();
-        return *projections_;
-    }
+    Projections& make(Settings settings = {});
     /// Prepares them; `attached` also gives them the log.
-    void start(bool attached = true) {
-        run(projections_->prepare());
-        subscriptions_ = projections_->subscriptions();
-        if (attached) run(projections_->attach(log));
-    }
+    void start(bool attached = true);
     /// What the program would see after a restart: the same file, nothing in memory.
-    void reopen() {
-        close();
-        open();
-    }
+    void reopen();
 
     template <class T>
     T run(db::Task<T> task) {
@@ -126,29 +113,15 @@ public:
     }
 
     /// Delivers what `subscription` has not seen of the log, `size` messages at a time, each batch with its commit.
-    void deliver(std::size_t subscription = 0, std::size_t size = 100) {
-        while (run(deliver_one(subscription, size, false))) {
-        }
-    }
+    void deliver(std::size_t subscription = 0, std::size_t size = 100);
     /// One batch; `fails`: its commit does not come to pass (CommitFails leaves). Answers whether there was one.
-    db::Task<bool> deliver_one(std::size_t subscription, std::size_t size, bool fails) {
-        const Subscription& to = subscriptions_.at(subscription);
-        std::optional<outbox::Batch> batch = next_batch(to, subscription, size);
-        if (!batch) co_return false;
-        auto body = [&](db::UnitOfWork& unit) { return in_unit(unit, to.handler, *batch, fails); };
-        co_await source_->transaction({}, body);
-        cursors_[{subscription, batch->lane}] = batch->up_to;
-        co_return true;
-    }
+    db::Task<bool> deliver_one(std::size_t subscription, std::size_t size, bool fails);
     /// Forgets how far a subscription is: everything comes again.
     void rewind() { cursors_.clear(); }
 
-    db::Task<void> execute(std::string sql) {
-        auto body = [&sql](db::UnitOfWork& unit) { return unit.execute(sql); };
-        static_cast<void>(co_await source_->transaction({}, body));
-    }
+    db::Task<void> execute(std::string sql);
     /// The first column of the first row.
-    std::int64_t number(const std::string& sql) { return run(query_number(sql)); }
+    std::int64_t number(const std::string& sql);
 
     [[nodiscard]] db::DataSource& source() { return *source_; }
     [[nodiscard]] runtime::Shard& shard() { return shard_; }
@@ -159,56 +132,11 @@ public:
     core::ManualClock clock;
 
 private:
-    void open() {
-        db::sqlite::Settings settings;
-        settings.name = "shop";
-        settings.path = folder_.file("shop.sqlite3");
-        settings.synchronous = db::sqlite::Synchronous::normal;
-        source_ = db::sqlite::Database::open(settings, core::Logger(), metrics_);
-    }
-    void close() {
-        projections_.reset();
-        subscriptions_.clear();
-        if (source_ != nullptr) run(source_->close());
-        source_.reset();
-    }
-    db::Task<void> create_tables() {
-        for (const std::string& sql : internal::sqlite_tables())
-            co_await execute(sql);
-    }
-    db::Task<std::int64_t> query_number(std::string sql) {
-        const std::unique_ptr<db::Connection> connection = co_await source_->acquire(db::AccessIntent::read);
-        const db::Result rows = co_await connection->query(sql);
-        co_return rows.rows.front().get<std::int64_t>(0);
-    }
-
-    std::optional<outbox::Batch> next_batch(const Subscription& to, std::size_t subscription, std::size_t size) {
-        const bool merged = to.mode == Mode::merged;
-        for (std::uint16_t lane = 0; lane < (merged ? 1 : 64); ++lane) {
-            outbox::Batch batch;
-            batch.subscription = to.name;
-            batch.queue = to.queues.front();
-            batch.lane = core::LaneId(lane);
-            batch.after = cursors_[{subscription, batch.lane}];
-            batch.up_to = batch.after;
-            for (const outbox::Message& message : log.messages) {
-                const std::int64_t at = merged ? message.position.value() : message.sequence.value();
-                const bool is_ours = std::ranges::find(to.queues, message.queue) != to.queues.end();
-                if (at <= batch.after || (!merged && message.lane != batch.lane) || !is_ours) continue;
-                if (batch.messages.size() == size) break;
-                batch.up_to = at;
-                batch.ledger_epoch = std::max(batch.ledger_epoch, message.ledger_epoch);
-                batch.messages.push_back(message);
-            }
-            if (!batch.messages.empty()) return batch;
-        }
-        return std::nullopt;
-    }
-    static db::Task<void> in_unit(db::UnitOfWork& unit, const outbox::BatchHandler& handler, const outbox::Batch& batch,
-                                  bool fails) {
-        co_await handler(unit, batch);
-        if (fails) throw CommitFails();
-    }
+    void open();
+    void close();
+    db::Task<void> create_tables();
+    db::Task<std::int64_t> query_number(std::string sql);
+    std::optional<outbox::Batch> next_batch(const Subscription& to, std::size_t subscription, std::size_t size);
 
     testing::TempFolder folder_;
     core::Metrics own_metrics_;

@@ -8,6 +8,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "sluice/testing/scale.hpp"
+
 namespace sluice::realtime {
 namespace {
 
@@ -371,7 +373,7 @@ TEST(HomeModelTest, no_client_sees_a_gap_a_double_or_a_wrong_state_and_none_stay
     std::mt19937 seeds(seed);
     std::size_t steps = 0;
     std::size_t checked = 0;
-    for (int round = 0; round < 2'500 && !::testing::Test::HasFailure(); ++round) {
+    for (int round = 0; round < testing::scaled(2'500) && !::testing::Test::HasFailure(); ++round) {
         const std::uint32_t round_seed = static_cast<std::uint32_t>(seeds());
         SCOPED_TRACE(::testing::Message() << "round seed " << round_seed);
         Model model(round_seed);
@@ -383,7 +385,7 @@ TEST(HomeModelTest, no_client_sees_a_gap_a_double_or_a_wrong_state_and_none_stay
         checked += model.checked;
     }
     std::printf("%zu steps, %zu positions checked\n", steps, checked);
-    EXPECT_GE(steps, 1'000'000u);
+    EXPECT_GE(steps, static_cast<std::size_t>(testing::scaled(1'000'000)));
 }
 
 }  // namespace

@@ -9,7 +9,7 @@
 
 namespace sluice::realtime {
 
-/// Copyable handles; see docs/metrics.md.
+/// Copyable handles; see docs/realtime.md, "Metrics".
 struct HubMetrics {
     /// What a shard has added so far.
     struct Shown {

@@ -67,6 +67,7 @@ public:
     bool join_room(ConnectionId id, std::string_view room);
     bool leave_room(ConnectionId id, std::string_view room);
     std::size_t send(ConnectionId id, std::string_view event, std::string_view data_json);
+    std::size_t send_message(ConnectionId id, ws::Opcode opcode, std::string_view payload);
     void broadcast_tenant(Writer::TenantFrames frames) { writer_.broadcast(std::move(frames)); }
 
     // From homes

@@ -71,6 +71,16 @@ std::size_t HubShard::send(ConnectionId id, std::string_view event, std::string_
     return 1;
 }
 
+std::size_t HubShard::send_message(ConnectionId id, ws::Opcode opcode, std::string_view payload) {
+    Connection* const connection = find_open(id);
+    if (connection == nullptr || connection->gateway == nullptr) return 0;
+    state_.accounting.offer(1);
+    const std::uint32_t from = state_.replies->size();
+    state_.replies->append_frame(opcode, payload);
+    writer_.push(*connection, {state_.replies, from, state_.replies->size()}, SliceKind::data);
+    return 1;
+}
+
 // From homes
 
 void HubShard::deliver(const RoomKey& key, const Delivery& delivery) {
@@ -194,7 +204,7 @@ void HubShard::say(Connection& connection, std::string_view text) {
 void HubShard::send_control(Connection& connection, ws::Opcode opcode, std::string_view payload) {
     const std::uint32_t from = state_.replies->size();
     state_.replies->append_frame(opcode, payload);
-    writer_.push_control(connection, {state_.replies, from, state_.replies->size()});  // a pong too many is not missed
+    writer_.push_control(connection, {state_.replies, from, state_.replies->size()});
 }
 
 void HubShard::subscribe(Connection& connection, PendingSubscribe pending, std::optional<protocol::Position> from) {

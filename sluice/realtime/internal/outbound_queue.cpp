@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::size_t kPinFactor = 4;
 constexpr std::size_t kSpentEntries = 32;  // sent ones that are tolerated in front
+constexpr unsigned char kPong = 0x8a;      // first byte of its frame
 
 }  // namespace
 
@@ -61,11 +62,27 @@ std::size_t OutboundQueue::first_border() {
     return entries_.size();
 }
 
+/// Of several pings only the newest has to be answered (RFC 6455 section 5.5.3).
+bool OutboundQueue::replace_newest_pong(std::size_t begin, std::size_t end, Slice frame) {
+    const auto is_pong = [](const Slice& slice) {
+        return static_cast<unsigned char>(slice.batch->view(slice.from, slice.to).front()) == kPong;
+    };
+    if (!is_pong(frame)) return false;
+    while (end > begin && !is_pong(entries_[end - 1].slice))
+        --end;
+    if (end == begin) return false;
+    Slice& older = entries_[end - 1].slice;
+    bytes_ = bytes_ - older.bytes() + frame.bytes();
+    older = std::move(frame);
+    return true;
+}
+
 bool OutboundQueue::push_control(Slice frame, std::size_t limit) {
-    if (control_frames_ >= limit) return false;
-    std::size_t at = first_border();
+    const std::size_t begin = first_border();
+    std::size_t at = begin;
     while (at < entries_.size() && entries_[at].kind == SliceKind::control)
         ++at;
+    if (control_frames_ >= limit) return replace_newest_pong(begin, at, std::move(frame));
     ++control_frames_;
     bytes_ += frame.bytes();
     entries_.insert(entries_.begin() + static_cast<std::ptrdiff_t>(at), {std::move(frame), SliceKind::control});

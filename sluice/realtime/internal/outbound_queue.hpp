@@ -29,7 +29,8 @@ class OutboundQueue {
 public:
     /// Behind everything; a close frame, too, which is the last.
     void push(Slice slice, SliceKind kind);
-    /// A whole control frame, before all data that has not begun. False if `limit` wait already.
+    /// A whole control frame, before all data that has not begun. If `limit` wait already, a pong takes the place of
+    /// the newest one that waits and any other is refused: false.
     bool push_control(Slice frame, std::size_t limit);
     /// Removes every frame that has not begun; answers how many data and reply frames that were.
     std::uint32_t drop_unbegun();
@@ -58,6 +59,7 @@ private:
         SliceKind kind;
     };
     [[nodiscard]] std::size_t first_border();
+    bool replace_newest_pong(std::size_t begin, std::size_t end, Slice frame);
     void forget(const Entry& entry) noexcept;
 
     std::vector<Entry> entries_;  // from head_

@@ -18,9 +18,9 @@ struct OutboundQueueTest : ::testing::Test {
         return made;
     }
     Slice all(const BatchRef& from) { return {from, 0, from->size()}; }
-    Slice control(std::string_view payload) {
+    Slice control(std::string_view payload, ws::Opcode opcode = ws::Opcode::ping) {
         BatchRef made = Batch::make(pinned);
-        made->append_frame(ws::Opcode::ping, payload);
+        made->append_frame(opcode, payload);
         return all(made);
     }
     /// Sends up to `bytes` as the writer does.
@@ -76,6 +76,35 @@ TEST_F(OutboundQueueTest, control_frames_have_a_bound_of_their_own) {
     send(3);
     EXPECT_TRUE(queue.push_control(control("p"), 16));
     EXPECT_EQ(queue.unsent_frames(), 0u);
+}
+
+TEST_F(OutboundQueueTest, beyond_the_bound_the_newest_pong_takes_the_place_of_the_one_before) {
+    queue.push(all(batch({"abc"})), SliceKind::data);
+    send(1);
+    EXPECT_TRUE(queue.push_control(control("1", ws::Opcode::pong), 3));
+    EXPECT_TRUE(queue.push_control(control("2", ws::Opcode::pong), 3));
+    EXPECT_TRUE(queue.push_control(control("our own"), 3));
+    EXPECT_TRUE(queue.push_control(control("long3", ws::Opcode::pong), 3));
+    EXPECT_TRUE(queue.push_control(control("4", ws::Opcode::pong), 3));
+    EXPECT_FALSE(queue.push_control(control("another"), 3));
+    const std::size_t left = queue.bytes();
+    EXPECT_EQ(left, 4U + 3 + 3 + 9);
+    send(100);
+    EXPECT_EQ(sent,
+              "\x81\x03"
+              "abc\x8a\x01"
+              "1\x8a\x01"
+              "4\x89\x07our own");
+    EXPECT_EQ(queue.bytes(), 0U);
+}
+
+TEST_F(OutboundQueueTest, a_pong_finds_no_place_among_other_control_frames_at_the_bound) {
+    EXPECT_TRUE(queue.push_control(control("1"), 1));
+    EXPECT_FALSE(queue.push_control(control("2", ws::Opcode::pong), 1));
+    send(100);
+    EXPECT_EQ(sent,
+              "\x89\x01"
+              "1");
 }
 
 TEST_F(OutboundQueueTest, a_frame_in_three_slices_is_one_frame) {

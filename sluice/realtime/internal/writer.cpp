@@ -14,7 +14,15 @@ constexpr std::size_t kSlicesPerCall = 256;
 constexpr std::size_t kVisitsPerTurn = 16'384;  // of members whose frames only go into a queue
 constexpr std::size_t kSpareQueues = 64;
 constexpr std::size_t kLargestKeptBatch = 4 * 1024;  // of a room, for its next frames
-constexpr std::uint32_t kPrefetch = 4;               // members ahead
+constexpr std::uint32_t kPrefetch = 4;               // members ahead, and twice as many
+
+/// Members are spread over the heap: their connections are asked for early, then the transports those point to.
+void prefetch(LocalRoom& room, std::uint32_t index) noexcept {
+    if (index + 2 * kPrefetch < room.walk_end) __builtin_prefetch(room.members.at(index + 2 * kPrefetch).who);
+    if (index + kPrefetch >= room.walk_end) return;
+    if (const Connection* const next = room.members.at(index + kPrefetch).who)
+        __builtin_prefetch(next->transport.get());
+}
 
 std::span<const std::byte> bytes_of(std::string_view view) noexcept {
     return std::as_bytes(std::span(view));
@@ -143,7 +151,7 @@ bool Writer::walk(LocalRoom& room, std::size_t& visits, std::size_t& sends) {
     while (room.walk_at < room.walk_end) {
         if (visits == 0 || sends == 0) return false;
         const std::uint32_t index = room.walk_at++;  // first: whoever is closed by the visit has nothing left to get
-        if (index + kPrefetch < room.walk_end) __builtin_prefetch(room.members.at(index + kPrefetch).who);
+        prefetch(room, index);
         auto& member = room.members.at(index);
         if (member.who == nullptr) continue;
         --visits;

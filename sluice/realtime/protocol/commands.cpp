@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "sluice/core/json/node.hpp"
+#include "sluice/realtime/address.hpp"
 
 namespace sluice::realtime::protocol {
 namespace {
@@ -61,11 +62,8 @@ std::expected<std::optional<Position>, std::string> position_of(Node object) {
     return Position{std::move(**epoch), core::Version(*number)};
 }
 
-// Addresses have a check of their own; this bounds what is copied before it.
-constexpr std::size_t kLargestChannelText = 4096;
-
 std::expected<std::string, std::string> channel_of(Node object) {
-    auto channel = text_member(object, "channel", kLargestChannelText);
+    auto channel = text_member(object, "channel", kLargestAddress);
     if (!channel) return std::unexpected(std::move(channel.error()));
     if (!*channel) return std::unexpected("channel is missing");
     return std::move(**channel);

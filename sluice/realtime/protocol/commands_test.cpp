@@ -54,7 +54,7 @@ TEST(CommandsTest, each_fault_is_named_and_keeps_the_id_if_there_was_one) {
         {R"({"type":"subscribe","channel":"a/b"})", "subscribe needs an id"},
         {R"({"type":"subscribe","id":1})", "channel is missing"},
         {R"({"type":"subscribe","id":1,"channel":7})", "channel has to be a string"},
-        {R"({"type":"subscribe","id":1,"channel":""})", "channel has to have 1 to 4096 bytes"},
+        {R"({"type":"subscribe","id":1,"channel":""})", "channel has to have 1 to 2048 bytes"},
         {R"({"type":"subscribe","id":-1,"channel":"a/b"})",
          "id has to be a number from 0 to 2147483648 or a string of at most 64 bytes"},
         {R"({"type":"subscribe","id":2147483649,"channel":"a/b"})", "id has to be a number from 0 to 2147483648"},

@@ -42,12 +42,10 @@ FrameEvent FrameParser::next(std::span<std::byte>& input) noexcept {
                 input = {};
                 return {};
             case Stage::header: {
-                if (!take_header(input)) {
-                    if (stage_ == Stage::failed) return fail(CloseCode::protocol_error, check_first_two());
-                    return {};
-                }
-                const FrameEvent event = begin_payload();
-                if (event.kind != FrameEvent::Kind::need_more) return event;
+                const bool whole = take_header(input);
+                if (const Flaw flaw = flaw_of_header(); flaw.reason != nullptr) return fail(flaw.code, flaw.reason);
+                if (!whole) return {};
+                begin_payload();
                 break;
             }
             case Stage::data: {
@@ -73,7 +71,7 @@ std::size_t FrameParser::header_length() const noexcept {
     return 2 + kMaskBytes + (length == kLength64 ? 8 : length == kLength16 ? 2 : 0);
 }
 
-/// Collects the header; false when more is needed or, with stage failed, when its first two bytes break a rule.
+/// Collects the header; false when more is needed.
 bool FrameParser::take_header(std::span<std::byte>& input) noexcept {
     for (std::size_t wanted = header_length(); header_size_ < wanted; wanted = header_length()) {
         const std::size_t count = std::min(wanted - header_size_, input.size());
@@ -81,43 +79,59 @@ bool FrameParser::take_header(std::span<std::byte>& input) noexcept {
         std::memcpy(header_.data() + header_size_, input.data(), count);
         header_size_ = static_cast<std::uint8_t>(header_size_ + count);
         input = input.subspan(count);
-        if (wanted == 2 && header_size_ == 2 && check_first_two() != nullptr) {
-            stage_ = Stage::failed;
-            return false;
-        }
     }
     return true;
 }
 
-const char* FrameParser::check_first_two() const noexcept {
+const char* FrameParser::flaw_of_opcode() const noexcept {
     const unsigned first = std::to_integer<unsigned>(header_[0]);
-    const unsigned second = std::to_integer<unsigned>(header_[1]);
     const unsigned opcode = first & 0x0f;
     if ((first & kReserved) != 0) return "a reserved bit is set without an extension";
     if (!is_known(opcode)) return "reserved opcode";
-    if ((second & kMasked) == 0) return "client frames have to be masked";
-    if (is_control(static_cast<Opcode>(opcode))) {
-        if ((first & kFin) == 0) return "fragmented control frame";
-        if ((second & 0x7f) > kLargestControl) return "control frame longer than 125 bytes";
-        return nullptr;
-    }
+    if (is_control(static_cast<Opcode>(opcode))) return (first & kFin) == 0 ? "fragmented control frame" : nullptr;
     if (opcode == 0 && !in_message_) return "continuation without a message";
     if (opcode != 0 && in_message_) return "new message inside a fragmented one";
     return nullptr;
 }
 
-FrameEvent FrameParser::begin_payload() noexcept {
-    const unsigned first = std::to_integer<unsigned>(header_[0]);
-    const unsigned length = std::to_integer<unsigned>(header_[1]) & 0x7f;
-    const std::span<const std::byte> header(header_.data(), header_size_);
-    const auto extended = header.subspan(2, header_size_ - 2 - kMaskBytes);
-    remaining_ = extended.empty() ? length : big_endian(extended);
-    if (length == kLength16 && remaining_ < kLength16)
-        return fail(CloseCode::protocol_error, "length not in its shortest form");
-    if (length == kLength64 && remaining_ <= 0xffff)
-        return fail(CloseCode::protocol_error, "length not in its shortest form");
-    if ((remaining_ >> 63) != 0) return fail(CloseCode::protocol_error, "length of 2^63 or more");
+/// What is wrong with as much of the header as has come: a peer that stops in the middle of a bad one is told at once.
+FrameParser::Flaw FrameParser::flaw_of_header() const noexcept {
+    constexpr CloseCode kBroken = CloseCode::protocol_error;
+    if (header_size_ == 0) return {};
+    if (const char* const reason = flaw_of_opcode()) return {kBroken, reason};
+    if (header_size_ < 2) return {};
+    const unsigned second = std::to_integer<unsigned>(header_[1]);
+    const auto opcode = static_cast<Opcode>(std::to_integer<unsigned>(header_[0]) & 0x0f);
+    if ((second & kMasked) == 0) return {kBroken, "client frames have to be masked"};
+    if (is_control(opcode)) {
+        if ((second & 0x7f) > kLargestControl) return {kBroken, "control frame longer than 125 bytes"};
+        return {};
+    }
+    const std::size_t extended = header_length() - 2 - kMaskBytes;
+    if (header_size_ < 2 + extended) return {};
+    const std::uint64_t length = payload_length();
+    if ((extended == 2 && length < kLength16) || (extended == 8 && length <= 0xffff))
+        return {kBroken, "length not in its shortest form"};
+    if ((length >> 63) != 0) return {kBroken, "length of 2^63 or more"};
+    const bool begins = opcode != Opcode::continuation;
+    const std::uint64_t before = begins ? 0 : message_bytes_;
+    if (length > limits_.message_bytes - std::min(before, limits_.message_bytes))
+        return {CloseCode::too_big, "message too large"};
+    if ((begins ? 0 : fragments_) >= limits_.fragments) return {CloseCode::too_big, "message in too many fragments"};
+    return {};
+}
 
+std::uint64_t FrameParser::payload_length() const noexcept {
+    const std::size_t extended = header_length() - 2 - kMaskBytes;
+    if (extended == 0) return std::to_integer<std::uint64_t>(header_[1]) & 0x7f;
+    return big_endian(std::span(header_).subspan(2, extended));
+}
+
+/// Takes over a whole header without flaws.
+void FrameParser::begin_payload() noexcept {
+    const unsigned first = std::to_integer<unsigned>(header_[0]);
+    const std::span<const std::byte> header(header_.data(), header_size_);
+    remaining_ = payload_length();
     std::ranges::copy(header.last(kMaskBytes), mask_.begin());
     mask_phase_ = 0;
     header_size_ = 0;
@@ -126,7 +140,7 @@ FrameEvent FrameParser::begin_payload() noexcept {
     if (is_control(opcode_)) {
         control_size_ = 0;
         stage_ = Stage::control;
-        return {};
+        return;
     }
     if (opcode_ != Opcode::continuation) {
         message_bytes_ = 0;
@@ -136,12 +150,9 @@ FrameEvent FrameParser::begin_payload() noexcept {
         in_message_ = true;
         first_piece_ = true;
     }
-    if (remaining_ > limits_.message_bytes - std::min(message_bytes_, limits_.message_bytes))
-        return fail(CloseCode::too_big, "message too large");
     message_bytes_ += remaining_;
-    if (++fragments_ > limits_.fragments) return fail(CloseCode::too_big, "message in too many fragments");
+    ++fragments_;
     stage_ = Stage::data;
-    return {};
 }
 
 FrameEvent FrameParser::take_data(std::span<std::byte>& input) noexcept {

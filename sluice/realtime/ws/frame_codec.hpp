@@ -65,9 +65,16 @@ public:
 private:
     enum class Stage : std::uint8_t { header, data, control, failed };
 
+    struct Flaw {
+        CloseCode code = CloseCode::protocol_error;
+        const char* reason = nullptr;  // null: none
+    };
+
     bool take_header(std::span<std::byte>& input) noexcept;
-    const char* check_first_two() const noexcept;
-    FrameEvent begin_payload() noexcept;
+    [[nodiscard]] const char* flaw_of_opcode() const noexcept;
+    [[nodiscard]] Flaw flaw_of_header() const noexcept;
+    [[nodiscard]] std::uint64_t payload_length() const noexcept;
+    void begin_payload() noexcept;
     FrameEvent take_data(std::span<std::byte>& input) noexcept;
     FrameEvent take_control(std::span<std::byte>& input) noexcept;
     FrameEvent finish_control(std::string_view payload) noexcept;

@@ -3,6 +3,7 @@
 #include <random>
 #include <vector>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "sluice/realtime/ws/message_reader.hpp"
@@ -65,6 +66,22 @@ TEST(FrameCodecTest, a_message_is_read_whatever_pieces_it_comes_in) {
                          "close 1000 bye"};
     for (const std::size_t piece : {std::size_t{1}, std::size_t{2}, std::size_t{7}, std::size_t{4096}, bytes.size()})
         EXPECT_EQ(read_in_pieces(bytes, piece), expected) << piece;
+}
+
+TEST(FrameCodecTest, a_header_that_breaks_a_rule_fails_at_its_first_bad_byte) {
+    const auto failed = [](std::string_view code) {
+        return ::testing::ElementsAre(::testing::StartsWith("failed " + std::string(code)));
+    };
+    for (const std::string& bytes :
+         {std::string("\xc1"), std::string("\x83"), std::string("\x09"), std::string("\x80"), std::string("\x81\x05"),
+          std::string("\x89\xfe"), std::string("\x81\xfe\x00\x7d", 4), std::string("\x81\xff\0\0\0\0\0\0\xff\xff", 10),
+          std::string("\x81\xff\x80\0\0\0\0\0\0\0", 10)}) {
+        EXPECT_THAT(read_whole(bytes), failed("1002")) << ::testing::PrintToString(bytes);
+        EXPECT_THAT(read_in_pieces(bytes, 1), failed("1002")) << ::testing::PrintToString(bytes);
+        EXPECT_TRUE(read_whole(bytes.substr(0, bytes.size() - 1)).empty()) << ::testing::PrintToString(bytes);
+    }
+    EXPECT_THAT(read_whole(std::string("\x82\xfe\x01\x01", 4), {256, 8}), failed("1009"));
+    EXPECT_THAT(read_whole(masked_frame(1, "a", false) + std::string("\x80\x80", 2), {256, 1}), failed("1009"));
 }
 
 TEST(FrameCodecTest, control_frames_between_fragments_are_told_first) {

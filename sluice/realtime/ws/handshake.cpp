@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 #include <openssl/evp.h>
+#include <boost/container/small_vector.hpp>
 
 #include "sluice/core/assert.hpp"
 
@@ -13,6 +14,16 @@ namespace {
 
 constexpr std::string_view kKeySuffix = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 constexpr std::string_view kBase64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/// Fetched once: OpenSSL looks an algorithm up by name each time it is asked for by EVP_sha1().
+const EVP_MD* sha1() {
+    static const EVP_MD* const fetched = EVP_MD_fetch(nullptr, "SHA1", nullptr);
+    SLUICE_ASSERT(fetched != nullptr, "OpenSSL has no SHA-1, which RFC 6455 needs");
+    return fetched;
+}
+
+/// A request repeats hardly any field, so its values stay on the stack.
+using Values = boost::container::small_vector<std::string_view, 4>;
 
 constexpr char lower(char c) noexcept {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
@@ -31,15 +42,15 @@ std::string_view trim(std::string_view text) noexcept {
     return text;
 }
 
-std::vector<std::string_view> values_of(const UpgradeRequest& request, std::string_view name) {
-    std::vector<std::string_view> values;
+Values values_of(const UpgradeRequest& request, std::string_view name) {
+    Values values;
     for (const HeaderView& header : request.headers)
         if (same_word(header.name, name)) values.push_back(trim(header.value));
     return values;
 }
 
-std::vector<std::string_view> list_of(const UpgradeRequest& request, std::string_view name) {
-    std::vector<std::string_view> items;
+Values list_of(const UpgradeRequest& request, std::string_view name) {
+    Values items;
     for (std::string_view value : values_of(request, name)) {
         while (true) {
             const std::size_t comma = value.find(',');
@@ -97,7 +108,9 @@ std::optional<Refused> flaw_of_head(const UpgradeRequest& request) {
     const auto versions = values_of(request, "Sec-WebSocket-Version");
     if (versions.size() != 1) return refuse(400, "the request needs exactly one Sec-WebSocket-Version").error();
     if (versions[0] != "13")
-        return refuse(426, "only version 13 of WebSocket is spoken here", {{"Sec-WebSocket-Version", "13"}}).error();
+        return refuse(426, "only version 13 of WebSocket is spoken here",
+                      {{"Sec-WebSocket-Version", "13"}, {"Upgrade", "websocket"}, {"Connection", "Upgrade"}})
+            .error();
     const auto keys = values_of(request, "Sec-WebSocket-Key");
     if (keys.size() != 1 || !is_key(keys[0]))
         return refuse(400, "Sec-WebSocket-Key has to be the base64 of 16 bytes, once").error();
@@ -135,7 +148,7 @@ std::string accept_of(std::string_view key) {
     const std::string text = std::string(key) + std::string(kKeySuffix);
     std::array<unsigned char, 20> digest{};
     unsigned digest_size = 0;
-    const int hashed = EVP_Digest(text.data(), text.size(), digest.data(), &digest_size, EVP_sha1(), nullptr);
+    const int hashed = EVP_Digest(text.data(), text.size(), digest.data(), &digest_size, sha1(), nullptr);
     SLUICE_ASSERT(hashed == 1 && digest_size == digest.size(), "OpenSSL refuses SHA-1, which RFC 6455 needs");
     std::array<unsigned char, 29> encoded{};
     const int size = EVP_EncodeBlock(encoded.data(), digest.data(), static_cast<int>(digest.size()));

@@ -77,8 +77,9 @@ TEST(HandshakeTest, another_version_is_answered_with_ours) {
         const auto refused = with("Sec-WebSocket-Version", version);
         ASSERT_FALSE(refused) << version;
         EXPECT_EQ(refused.error().status, 426u);
-        EXPECT_EQ(refused.error().headers.front(),
-                  (std::pair<std::string, std::string>("Sec-WebSocket-Version", "13")));
+        const std::vector<std::pair<std::string, std::string>> expected{
+            {"Sec-WebSocket-Version", "13"}, {"Upgrade", "websocket"}, {"Connection", "Upgrade"}};
+        EXPECT_EQ(refused.error().headers, expected) << "a 426 names the protocol to upgrade to";
     }
     EXPECT_EQ(without("Sec-WebSocket-Version").error().status, 400u);
     EXPECT_EQ(with_extra("Sec-WebSocket-Version", "13").error().status, 400u);

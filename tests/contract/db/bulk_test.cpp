@@ -120,7 +120,7 @@ TEST_P(DbBulk, an_empty_batch_is_nothing) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Db, DbBulk, ::testing::ValuesIn(drivers()),
-                         [](const auto& info) { return info.param->name(); });
+                         [](const auto& given) { return given.param->name(); });
 
 }  // namespace
 }  // namespace sluice::contract

@@ -107,7 +107,7 @@ TEST_P(DbConcurrency, a_reader_sees_a_commit_as_soon_as_it_is_acknowledged) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Db, DbConcurrency, ::testing::ValuesIn(drivers()),
-                         [](const auto& info) { return info.param->name(); });
+                         [](const auto& given) { return given.param->name(); });
 
 }  // namespace
 }  // namespace sluice::contract

@@ -118,7 +118,7 @@ TEST_P(DbDurability, killed_writers_lose_no_acknowledged_unit_and_leave_no_half_
 }
 
 INSTANTIATE_TEST_SUITE_P(Db, DbDurability, ::testing::ValuesIn(drivers()),
-                         [](const auto& info) { return info.param->name(); });
+                         [](const auto& given) { return given.param->name(); });
 
 }  // namespace
 }  // namespace sluice::contract

@@ -73,7 +73,7 @@ TEST_P(DbErrors, a_closed_source_refuses_work) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Db, DbErrors, ::testing::ValuesIn(drivers()),
-                         [](const auto& info) { return info.param->name(); });
+                         [](const auto& given) { return given.param->name(); });
 
 }  // namespace
 }  // namespace sluice::contract

@@ -1,3 +1,4 @@
+#include <chrono>
 #include <filesystem>
 
 #include "driver.hpp"
@@ -11,6 +12,8 @@ std::shared_ptr<db::DataSource> open_file(const std::string& path, core::Metrics
     db::sqlite::Settings settings;
     settings.name = "sandbox";
     settings.path = path;
+    // The suite measures no time, and a sanitizer's build on a busy machine is slow.
+    settings.hold_limit = settings.stuck_limit = std::chrono::seconds(60);
     return db::sqlite::Database::open(settings, {}, metrics);
 }
 

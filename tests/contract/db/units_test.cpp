@@ -261,7 +261,7 @@ TEST_P(DbUnits, query_one_answers_nothing_one_row_or_an_error) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Db, DbUnits, ::testing::ValuesIn(drivers()),
-                         [](const auto& info) { return info.param->name(); });
+                         [](const auto& given) { return given.param->name(); });
 
 }  // namespace
 }  // namespace sluice::contract

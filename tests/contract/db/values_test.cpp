@@ -18,21 +18,20 @@ protected:
     void expect_round_trips(const std::string& type, const std::vector<T>& values) {
         execute("create table kept(id bigint primary key, value " + type + ")");
         for (std::size_t i = 0; i < values.size(); ++i) {
-            const T back = wait(round_trip<T>(source(), static_cast<std::int64_t>(i), values[i]));
-            EXPECT_TRUE(back == values[i]) << driver().name() << ", " << type << ", value " << i;
+            const db::Row row = wait(round_trip(source(), static_cast<std::int64_t>(i), values[i]));
+            EXPECT_TRUE(row.get<T>("value") == values[i]) << driver().name() << ", " << type << ", value " << i;
         }
-        const auto back = wait(round_trip<std::optional<T>>(source(), 1'000'000, db::null));
-        EXPECT_FALSE(back.has_value());
+        const db::Row row = wait(round_trip(source(), 1'000'000, db::null));
+        EXPECT_FALSE(row.get<std::optional<T>>("value").has_value());
     }
 
 private:
-    template <class T>
-    static Task<T> round_trip(db::DataSource& source, std::int64_t id, db::Value value) {
+    static Task<db::Row> round_trip(db::DataSource& source, std::int64_t id, db::Value value) {
         const auto writer = co_await source.acquire(db::AccessIntent::write);
         co_await writer->execute("insert into kept(id, value) values ($1, $2)", id, std::move(value));
         const auto reader = co_await source.acquire(db::AccessIntent::read);
-        const auto row = co_await reader->query_one("select value from kept where id = $1", id);
-        co_return row->template get<T>("value");
+        auto row = co_await reader->query_one("select value from kept where id = $1", id);
+        co_return row.value();
     }
 };
 
@@ -125,7 +124,7 @@ TEST_P(DbValues, placeholders_may_repeat_and_stand_in_any_order) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Db, DbValues, ::testing::ValuesIn(drivers()),
-                         [](const auto& info) { return info.param->name(); });
+                         [](const auto& given) { return given.param->name(); });
 
 }  // namespace
 }  // namespace sluice::contract

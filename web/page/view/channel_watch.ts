@@ -7,6 +7,9 @@ import { LiveClient, type Subscription } from '../../client/index.js';
 import { count } from '../model/format.js';
 import { byId, create } from './dom.js';
 
+/** The server answers a channel that does not exist as one that may not be watched; a person has to hear of both. */
+const UNKNOWN_OR_CLOSED = '\nThe answer is the same when there is no such projection: check the spelling of its name.';
+
 export class ChannelWatch {
   private readonly form = byId<HTMLFormElement>('watch-form');
   private readonly input = byId<HTMLInputElement>('watch-address');
@@ -48,7 +51,7 @@ export class ChannelWatch {
         onState: (state, info) => this.say(`${where(info.position.epoch, info.position.version)}\nstate ${pretty(state)}`),
         onDelta: (delta) => this.say(`${where(delta.epoch, delta.version)}\n${delta.event ?? 'delta'} ${pretty(delta.data)}`),
         onPosition: (position) => this.say(`${where(position.epoch, position.version)}\nthe same state`),
-        onError: (error) => this.say(`${error.message} (${error.code})`),
+        onError: (error) => this.say(`${error.message} (${error.code})${error.code === 'forbidden' ? UNKNOWN_OR_CLOSED : ''}`),
       });
     } catch (error) {
       this.say(error instanceof Error ? `${error.message}.` : String(error));

@@ -41,12 +41,15 @@ export class FrameLoop {
 
 const stillness = matchMedia('(prefers-reduced-motion: reduce)');
 
-/** Lights an element up for a moment; without motion the light goes out at once instead of fading. */
+/**
+ * Lights an element up for a moment; without motion the light goes out at once instead of fading. A light that has just
+ * gone on stays, so that a burst does not flicker, unless it has another colour: it would contradict the number beside it.
+ */
 export function flash(element: Element, colour: string): void {
   for (const running of element.getAnimations()) {
-    if (running.currentTime !== null && Number(running.currentTime) < 120) return;
+    if (running.id === colour && running.currentTime !== null && Number(running.currentTime) < 120) return;
     running.cancel();
   }
   const easing = stillness.matches ? 'steps(1, jump-end)' : 'cubic-bezier(0.2, 0, 0.4, 1)';
-  element.animate([{ backgroundColor: colour }, { backgroundColor: 'transparent' }], { duration: 1_100, easing });
+  element.animate([{ backgroundColor: colour }, { backgroundColor: 'transparent' }], { duration: 1_100, easing, id: colour });
 }

@@ -7,7 +7,8 @@
 #include <memory>
 #include <optional>
 #include <string_view>
-#include <vector>
+
+#include <boost/container/small_vector.hpp>
 
 #include "sluice/core/json/internal/tree.hpp"
 
@@ -45,7 +46,7 @@ private:
     bool refuse(std::string path, std::string message);
 
     std::unique_ptr<Tree> tree_;
-    std::vector<Open> open_;
+    boost::container::small_vector<Open, 8> open_;
     std::optional<Slice> pending_name_;
     std::uint32_t text_begin_ = 0;
     bool safe_integers_;

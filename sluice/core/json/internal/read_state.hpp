@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -21,6 +22,9 @@ public:
 
     bool refuse(std::string message);
     bool refuse_kind(std::string_view wanted, Node found);
+    bool refuse_integer(std::string_view least, std::string_view most, std::string_view found);
+    bool refuse_size(std::size_t wanted, std::size_t found);
+    bool refuse_enumerator(std::span<const std::string_view> names, Node found);
     bool in_member(std::string_view name);
     bool in_element(std::size_t index);
 

@@ -98,8 +98,9 @@ private:
     void note_answer(const Action& action) {
         log += fmt::format("{}={}{} ", action.unit, name_of(action.verdict), action.over ? "!" : "");
         told[action.unit] += fmt::format("{}{}", name_of(action.verdict), action.over ? "!" : " ");
-        if (action.over && action.verdict == Verdict::done)
+        if (action.over && action.verdict == Verdict::done) {
             ASSERT_FALSE(in_transaction_ && in_group_.contains(action.unit));
+        }
     }
 
     void check(const Action& action, const Outcome& outcome) {
@@ -520,7 +521,7 @@ TEST_P(GroupFsmFailures, of_the_hook_or_the_commit_acknowledge_nobody_and_tell_t
 }
 
 INSTANTIATE_TEST_SUITE_P(BothWays, GroupFsmFailures, ::testing::Values(Step::failed, Step::gone),
-                         [](const auto& info) { return info.param == Step::gone ? "gone" : "failed"; });
+                         [](const auto& given) { return given.param == Step::gone ? "gone" : "failed"; });
 
 /// Random clients, random failures: every request is answered exactly once, whatever happens.
 TEST(GroupFsmModel, random_interleavings_answer_every_request_once) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "sluice/core/clock.hpp"
+#include "sluice/runtime/look_policy.hpp"
 
 namespace sluice::db::sqlite {
 
@@ -36,9 +37,12 @@ public:
         return true;
     }
 
-    /// Returns when there is something or `until` has passed; looks for `spin` before it sleeps.
+    /// Returns when there is something or `until` has passed; looks for `spin` before it sleeps, if that paid lately.
     void wait(core::SteadyTime until, std::chrono::nanoseconds spin) {
-        if (spin.count() > 0 && spun(std::min(until, std::chrono::steady_clock::now() + spin))) return;
+        if (spin.count() > 0 && looks_.should_look()) {
+            if (spun(std::min(until, std::chrono::steady_clock::now() + spin))) return looks_.met();
+            looks_.in_vain();
+        }
         std::unique_lock lock(mutex_);
         asleep_ = true;
         const auto filled = [this] { return !items_.empty(); };
@@ -70,6 +74,7 @@ private:
     std::vector<Item> items_;
     bool asleep_ = false;
     std::atomic<bool> filled_{false};
+    runtime::LookPolicy looks_;  // the owner's
 };
 
 }  // namespace sluice::db::sqlite

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 
 #include <fmt/format.h>
 
@@ -38,8 +39,14 @@ std::expected<TranslatedSql, std::string> translate_placeholders(std::string_vie
         }
         const auto number = placeholder_number(token.text);
         if (!number) return std::unexpected(number.error());
+        if (*number == translated.placeholders + 1) {
+            // The same number, without a name: SQLite searches its list of names for each `?N` that it compiles.
+            translated.text += '?';
+            translated.placeholders = *number;
+            continue;
+        }
         translated.placeholders = std::max(translated.placeholders, *number);
-        translated.text += fmt::format("?{}", *number);
+        fmt::format_to(std::back_inserter(translated.text), "?{}", *number);
     }
     return translated;
 }

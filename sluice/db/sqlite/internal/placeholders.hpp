@@ -1,6 +1,6 @@
-// `$1..$n` into SQLite's `?1..?n`.
+// `$1..$n` into SQLite's `?1..?n`; one that is the next number is a plain `?`.
 //
-//     translate_placeholders("select $2, '$1'")   // {"select ?2, '$1'", 2}
+//     translate_placeholders("select $2, '$1', $3")   // {"select ?2, '$1', ?", 3}
 #pragma once
 
 #include <cstddef>

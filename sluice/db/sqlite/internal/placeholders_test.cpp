@@ -1,5 +1,6 @@
 #include "sluice/db/sqlite/internal/placeholders.hpp"
 
+#include <cctype>
 #include <random>
 
 #include <fmt/format.h>
@@ -20,6 +21,11 @@ TEST(Placeholders, become_sqlites_numbered_ones) {
     EXPECT_EQ(result->placeholders, 10U);
 }
 
+TEST(Placeholders, in_their_natural_order_become_plain_ones) {
+    EXPECT_EQ(translated("values ($1,$2),($1,$3)"), "values (?,?),(?1,?)");
+    EXPECT_EQ(translated("$3,$4,$1,$5,$7,$8"), "?3,?,?1,?,?7,?");
+}
+
 TEST(Placeholders, in_strings_names_and_comments_stay) {
     for (const char* sql : {"select '$1'", "select 'it''s $1'", "select \"$1\"", "select \"a\"\"$1\"", "select [$1]",
                             "select `$1`", "-- $1\nselect 1", "select 1 -- $1", "/* $1 */ select 1",
@@ -29,12 +35,12 @@ TEST(Placeholders, in_strings_names_and_comments_stay) {
 }
 
 TEST(Placeholders, after_strings_names_and_comments_are_translated) {
-    EXPECT_EQ(translated("select '' || $1"), "select '' || ?1");
-    EXPECT_EQ(translated("select '$1'||$1"), "select '$1'||?1");
-    EXPECT_EQ(translated("/**/$1--\n$2"), "/**/?1--\n?2");
-    EXPECT_EQ(translated("a-$1"), "a-?1");
-    EXPECT_EQ(translated("($1,$2)"), "(?1,?2)");
-    EXPECT_EQ(translated("1e-$1"), "1e-?1");
+    EXPECT_EQ(translated("select '' || $1"), "select '' || ?");
+    EXPECT_EQ(translated("select '$1'||$1"), "select '$1'||?");
+    EXPECT_EQ(translated("/**/$1--\n$2"), "/**/?--\n?");
+    EXPECT_EQ(translated("a-$1"), "a-?");
+    EXPECT_EQ(translated("($1,$2)"), "(?,?)");
+    EXPECT_EQ(translated("1e-$1"), "1e-?");
 }
 
 TEST(Placeholders, of_other_styles_and_numbers_are_refused) {
@@ -66,7 +72,7 @@ Composed compose(std::mt19937& random) {
         if (std::uniform_int_distribution<int>(0, 2)(random) == 0) {
             const auto number = std::uniform_int_distribution<std::size_t>(1, 40)(random);
             made.sql += fmt::format(" ${} ", number);
-            made.expected += fmt::format(" ?{} ", number);
+            made.expected += number == made.highest + 1 ? std::string(" ? ") : fmt::format(" ?{} ", number);
             made.highest = std::max(made.highest, number);
         } else {
             const auto& piece = inert[std::uniform_int_distribution<std::size_t>(0, inert.size() - 1)(random)];
@@ -101,12 +107,16 @@ TEST(Placeholders, random_bytes_never_lose_or_move_a_byte_outside_placeholders) 
         for (int j = 0; j < length; ++j) {
             sql += alphabet[std::uniform_int_distribution<std::size_t>(0, alphabet.size() - 1)(random)];
         }
-        auto result = translate_placeholders(sql);
+        const auto result = translate_placeholders(sql);
         if (!result) continue;
-        // Only `$` before digits may have become `?`.
-        ASSERT_EQ(result->text.size(), sql.size()) << sql;
-        for (std::size_t j = 0; j < sql.size(); ++j) {
-            if (result->text[j] != sql[j]) ASSERT_TRUE(sql[j] == '$' && result->text[j] == '?') << sql;
+        // Only `$` and digits of a placeholder may have become `?` and perhaps its digits.
+        std::size_t at = 0;
+        for (const char c : result->text) {
+            while (at < sql.size() && sql[at] != c && std::isdigit(static_cast<unsigned char>(sql[at])) != 0)
+                ++at;
+            const bool is_placeholder = c == '?' && at < sql.size() && sql[at] == '$';
+            ASSERT_TRUE(is_placeholder || (at < sql.size() && sql[at] == c)) << sql << " became " << result->text;
+            ++at;
         }
     }
 }

@@ -1,5 +1,6 @@
 #include "sluice/db/sqlite/internal/unit_transaction.hpp"
 
+#include <chrono>
 #include <utility>
 
 #include <boost/asio/associated_cancellation_slot.hpp>
@@ -31,6 +32,40 @@ struct WithdrawOnCancel {
     }
 };
 
+/// How long a shard looks for an answer that waits for no disk; see docs/sqlite.md, "Group commit".
+constexpr std::chrono::microseconds kLook{30};
+
+/// A request under way. While the writer works on statements its answer is a few microseconds off: to sleep and be
+/// woken would take longer. A COMMIT waits for the disk, so nobody looks for its answer alone.
+class RequestUnderWay {
+public:
+    RequestUnderWay(Writer& writer, const UnitSession& session)
+        : writer_(writer), shard_(*session.shard), soon_(session.request.kind != AskKind::commit) {
+        if (soon_) writer_.expect_soon();
+        look();
+    }
+    ~RequestUnderWay() {
+        if (soon_) writer_.answered();
+    }
+    RequestUnderWay(const RequestUnderWay&) = delete;
+    RequestUnderWay& operator=(const RequestUnderWay&) = delete;
+
+    /// Its own answer came: others may be on their way.
+    void answered() {
+        if (std::exchange(soon_, false)) writer_.answered();
+        look();
+    }
+
+private:
+    void look() const {
+        if (writer_.answers_soon()) shard_.expect_message(kLook);
+    }
+
+    Writer& writer_;
+    runtime::Shard& shard_;
+    bool soon_;
+};
+
 /// Hands the session's request to the writer and waits for the answer, which is in the session then; throws its error.
 Task<void> ask(Writer& writer, UnitSessionPtr session, Cancellable cancellable) {
     auto initiate = [&writer, session, cancellable](auto handler) {
@@ -44,8 +79,10 @@ Task<void> ask(Writer& writer, UnitSessionPtr session, Cancellable cancellable) 
     };
     session->answer = {};
     if (!session->started) writer.admit();
+    RequestUnderWay request(writer, *session);
     co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<runtime::Executor>&,
                                          void(std::exception_ptr)>(std::move(initiate), runtime::use_task);
+    request.answered();
     session->over = session->answer.over;
     if (session->answer.error) std::rethrow_exception(session->answer.error);
 }

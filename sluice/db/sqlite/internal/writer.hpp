@@ -43,6 +43,12 @@ public:
     /// Rolls the session's unit back without an answer.
     void abandon(const UnitSessionPtr& session);
 
+    /// Counts a request whose answer does not wait for a disk; `answered` takes it back. Shards that have one under way
+    /// look for its answer instead of sleeping.
+    void expect_soon() noexcept { expected_soon_.fetch_add(1, std::memory_order_relaxed); }
+    void answered() noexcept { expected_soon_.fetch_sub(1, std::memory_order_relaxed); }
+    [[nodiscard]] bool answers_soon() const noexcept { return expected_soon_.load(std::memory_order_relaxed) > 0; }
+
     void set_hook(std::shared_ptr<GroupHook> hook);
     void request_group(bool force);
     /// No unit is admitted from now on; once the waiting ones are served the thread ends and calls `closed`.
@@ -86,6 +92,7 @@ private:
     std::unique_ptr<Engine> engine_;  // null once the thread has ended
     std::atomic<UnitId> next_unit_{1};
     std::atomic<std::uint32_t> waiting_{0};
+    std::atomic<std::uint32_t> expected_soon_{0};
     std::atomic<bool> closing_{false};
     Inbox<Item> inbox_;
 

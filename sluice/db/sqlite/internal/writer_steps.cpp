@@ -1,4 +1,6 @@
 // The single steps of a group, and what units are told.
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include <fmt/format.h>
@@ -269,12 +271,13 @@ void Writer::count_end(const UnitSession& session, Verdict verdict) const {
 
 void Writer::flush_answers() {
     while (!answered_.empty()) {
-        runtime::Shard* const shard = answered_.back()->shard;
-        std::vector<UnitSessionPtr> mine;
-        std::vector<UnitSessionPtr> others;
-        for (UnitSessionPtr& session : answered_)
-            (session->shard == shard ? mine : others).push_back(std::move(session));
-        answered_ = std::move(others);
+        runtime::Shard* const shard = answered_.front()->shard;
+        const auto elsewhere = [shard](const UnitSessionPtr& session) { return session->shard != shard; };
+        std::vector<UnitSessionPtr> mine = std::exchange(answered_, {});
+        if (std::ranges::any_of(mine, elsewhere)) {
+            std::ranges::copy_if(mine, std::back_inserter(answered_), elsewhere);
+            std::erase_if(mine, elsewhere);
+        }
         shard->post([mine = std::move(mine)] { resume_units(mine); });
     }
 }

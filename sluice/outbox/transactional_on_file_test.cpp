@@ -1,0 +1,351 @@
+// Handlers whose writes commit with the cursor, on a real file: what fails, what is kept, in which order it goes on.
+#include <algorithm>
+#include <set>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "sluice/outbox/internal/transactional_bed.hpp"
+
+namespace sluice::outbox {
+namespace {
+
+using ::testing::Each;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+TEST(TransactionalOnFile, writes_of_the_handler_commit_with_the_cursor) {
+    Transactional test;
+    test.start();
+
+    test.bed.publish("orders", numbered(10));
+
+    ASSERT_TRUE(test.bed.drained());
+    EXPECT_EQ(test.effects.committed(), payloads(10));
+    EXPECT_EQ(test.cursor(), 10);
+}
+
+TEST(TransactionalOnFile, a_failed_try_leaves_nothing_behind_but_its_count) {
+    Transactional test;
+    int failures = 3;
+    test.effects.answer = [&](const Message&) { return failures-- > 0 ? Outcome::retry("not yet") : Outcome::ok(); };
+    test.start();
+
+    test.bed.publish("orders", numbered(1));
+
+    ASSERT_TRUE(test.bed.drained());
+    EXPECT_THAT(test.effects.committed(), ElementsAre("1"));
+    std::vector<int> attempts;
+    for (const Message& message : test.effects.tries)
+        attempts.push_back(message.attempts);
+    EXPECT_EQ(attempts.back(), static_cast<int>(attempts.size()) - 1);
+    EXPECT_TRUE(std::ranges::is_sorted(attempts));
+    EXPECT_EQ(test.bed.number("select count(*) from sluice_attempt"), 0);
+}
+
+TEST(TransactionalOnFile, an_exception_is_a_failure_with_its_text) {
+    Transactional test;
+    test.effects.answer = [](const Message&) -> Outcome { throw std::runtime_error("the printer is on fire"); };
+    test.start();
+
+    test.bed.publish("orders", numbered(1));
+
+    ASSERT_TRUE(test.effects.watch.until([&] { return test.effects.tries.size() >= 3; }));
+    EXPECT_EQ(eventually(test.bed, "select count(*) from sluice_attempt where reason like '%printer is on fire%'", 1),
+              1);
+    EXPECT_THAT(test.effects.committed(), IsEmpty());
+}
+
+TEST(TransactionalOnFile, what_stands_before_a_failure_commits_and_the_cursor_moves_past_exactly_that) {
+    Transactional test;
+    test.declare();
+    test.bed.publish("orders", numbered(8));
+    test.effects.answer = [](const Message& message) {
+        return message.payload == "5" ? Outcome::retry("stuck") : Outcome::ok();
+    };
+    test.start();
+
+    ASSERT_TRUE(test.effects.watch.until([&] { return test.effects.tries_of("5") >= 4; }));
+
+    EXPECT_EQ(test.cursor(), 4);
+    EXPECT_EQ(test.effects.committed(), payloads(4));
+    EXPECT_EQ(test.effects.tries_of("6"), 0U) << "a message overtook the one that waits";
+    EXPECT_FALSE(test.bed.drained(std::chrono::milliseconds(1)));
+}
+
+TEST(TransactionalOnFile, a_failed_batch_runs_again_in_pieces_of_at_most_32) {
+    Transactional test;
+    test.declare();
+    test.bed.publish("orders", numbered(100));
+    bool failed = false;
+    test.effects.answer = [&](const Message& message) {
+        if (message.payload == "70" && !std::exchange(failed, test.effects.tries_of("70") >= 2))
+            return Outcome::retry("twice");
+        return Outcome::ok();
+    };
+    SubscriptionSettings settings = patient();
+    settings.batch = 100;
+    test.start(settings);
+
+    ASSERT_TRUE(test.bed.drained());
+
+    EXPECT_EQ(test.effects.committed(), payloads(100));
+    const std::vector<std::string> moves = test.moves();
+    ASSERT_GE(moves.size(), 4U);
+    EXPECT_EQ(moves[0], "0-32");
+    EXPECT_EQ(moves[1], "32-64");
+    EXPECT_EQ(moves[2], "64-69") << "the cursor stands before the message that failed";
+    EXPECT_EQ(test.effects.tries_of("69"), 2U) << "once in the whole batch, once in its piece";
+    EXPECT_EQ(test.effects.tries_of("71"), 1U);
+}
+
+TEST(TransactionalOnFile, a_batch_that_never_fails_has_no_savepoints_and_one_move) {
+    Transactional test;
+    test.declare();
+    test.bed.publish("orders", numbered(100));
+    SubscriptionSettings settings = patient();
+    settings.batch = 100;
+    test.start(settings);
+
+    ASSERT_TRUE(test.bed.drained());
+
+    EXPECT_THAT(test.moves(), ElementsAre("0-100"));
+    EXPECT_EQ(test.effects.tries.size(), 100U);
+}
+
+TEST(TransactionalOnFile, a_batch_handler_gets_halves_until_the_message_at_fault_is_alone) {
+    Transactional test;
+    test.declare();
+    test.bed.publish("orders", numbered(16));
+    int failures = 6;
+    test.effects.answer = [&](const Message& message) {
+        return message.payload == "11" && failures-- > 0 ? Outcome::retry("stuck") : Outcome::ok();
+    };
+    SubscriptionSettings settings = patient();
+    settings.batch = 16;
+    test.start_batches(settings);
+
+    ASSERT_TRUE(test.bed.drained());
+
+    EXPECT_EQ(test.effects.committed(), payloads(16));
+    std::vector<std::size_t> with_culprit;
+    for (const auto& batch : test.effects.batches)
+        if (std::ranges::find(batch, "11") != batch.end()) with_culprit.push_back(batch.size());
+    ASSERT_FALSE(with_culprit.empty());
+    EXPECT_EQ(with_culprit.front(), 16U);
+    EXPECT_EQ(std::ranges::min(with_culprit), 1U) << "it was never alone";
+    EXPECT_EQ(test.effects.batches[1].size(), 8U);
+}
+
+TEST(TransactionalOnFile, a_batch_that_shrank_doubles_back) {
+    Transactional test;
+    test.declare();
+    test.bed.publish("orders", numbered(60));
+    bool failed = false;
+    test.effects.answer = [&](const Message& message) {
+        return message.payload == "1" && !std::exchange(failed, true) ? Outcome::retry("once") : Outcome::ok();
+    };
+    SubscriptionSettings settings = patient();
+    settings.batch = 16;
+    test.start_batches(settings);
+
+    ASSERT_TRUE(test.bed.drained());
+
+    std::vector<std::size_t> sizes;
+    for (const auto& batch : test.effects.batches)
+        sizes.push_back(batch.size());
+    EXPECT_THAT(sizes, ElementsAre(16, 8, 16, 16, 16, 4));
+    EXPECT_EQ(test.effects.committed(), payloads(60));
+}
+
+TEST(TransactionalOnFile, a_batch_names_where_the_cursor_stands_and_will_stand) {
+    Transactional test;
+    auto builder = test.prepare();
+    Seen seen;
+    builder.batch_transactional("orders", "audit", seen.batch_handler());
+    test.bed.start(builder);
+
+    for (int i = 0; i < 5; ++i)
+        test.bed.publish("orders", numbered(3));
+
+    ASSERT_TRUE(test.bed.drained());
+    std::int64_t at = 0;
+    for (const Batch& batch : seen.batches) {
+        EXPECT_EQ(batch.after, at);
+        EXPECT_EQ(batch.up_to, at + static_cast<std::int64_t>(batch.messages.size()));
+        EXPECT_EQ(batch.subscription, "audit");
+        EXPECT_EQ(batch.queue, "orders");
+        EXPECT_EQ(batch.ledger_epoch, batch.messages.back().ledger_epoch);
+        at = batch.up_to;
+    }
+    EXPECT_EQ(at, 15);
+}
+
+/// Violates a constraint for message "2", and either lets the error out or swallows it.
+struct BadStatement {
+    Testbed& bed;
+    bool swallow = false;
+    std::vector<std::string> tries;
+
+    TransactionalHandler handler() {
+        return [this](db::UnitOfWork& unit, const Message& message) { return take(unit, message); };
+    }
+    db::Task<Outcome> take(db::UnitOfWork& unit, const Message& message) {
+        tries.push_back(message.payload);
+        co_await unit.execute("insert into effect(key, payload) values ($1, $2)", message.key, message.payload);
+        const bool bad = message.payload == "2" && (swallow || tries.size() < 8);
+        std::exception_ptr error;
+        try {
+            if (bad) co_await unit.execute("insert into effect(n) values (1), (1)");
+        } catch (...) {
+            error = std::current_exception();
+        }
+        if (error && !swallow) std::rethrow_exception(error);
+        co_return Outcome::ok();
+    }
+};
+
+TEST(TransactionalOnFile, a_failing_statement_costs_its_message_a_try_and_no_other) {
+    Transactional test;
+    test.declare();
+    test.bed.publish("orders", numbered(4));
+    BadStatement bad{test.bed, false, {}};
+    auto builder = test.prepare();
+    builder.transactional("orders", "audit", bad.handler(), patient());
+    test.bed.start(builder);
+
+    ASSERT_TRUE(test.bed.drained());
+
+    EXPECT_EQ(test.effects.committed(), payloads(4));
+    EXPECT_EQ(std::ranges::count(bad.tries, "3"), 1);
+    EXPECT_EQ(std::ranges::count(bad.tries, "4"), 1);
+}
+
+TEST(TransactionalOnFile, a_failing_statement_that_the_handler_deals_with_harms_nothing) {
+    Transactional test;
+    test.declare();
+    test.bed.publish("orders", numbered(4));
+    BadStatement bad{test.bed, false, {}};
+    bad.swallow = true;
+    auto builder = test.prepare();
+    builder.transactional("orders", "audit", bad.handler(), patient());
+    test.bed.start(builder);
+
+    ASSERT_TRUE(test.bed.drained());
+
+    EXPECT_EQ(test.effects.committed(), payloads(4));
+    EXPECT_EQ(bad.tries, payloads(4));
+}
+
+/// A child without its parent: seen only at COMMIT, when no message is at hand.
+db::Task<Outcome> write_orphan(db::UnitOfWork& unit, const Message& message) {
+    co_await unit.execute("insert into effect(key, payload) values ($1, $2)", message.key, message.payload);
+    if (message.payload == "3" && message.attempts < 3) co_await unit.execute("insert into child(parent) values (404)");
+    co_return Outcome::ok();
+}
+
+TEST(TransactionalOnFile, what_fails_at_commit_is_isolated_and_counted_for_its_message) {
+    Transactional test;
+    test.declare();
+    test.bed.execute("create table parent(id integer primary key)");
+    test.bed.execute("create table child(parent integer references parent(id) deferrable initially deferred)");
+    test.bed.publish("orders", numbered(6));
+    auto builder = test.prepare();
+    builder.transactional("orders", "audit", write_orphan, patient());
+    test.bed.start(builder);
+
+    ASSERT_TRUE(test.bed.drained());
+
+    EXPECT_EQ(test.effects.committed(), payloads(6));
+    EXPECT_EQ(test.bed.number("select count(*) from child"), 0);
+    EXPECT_EQ(test.bed.number("select count(*) from sluice_dead_letter"), 0);
+}
+
+/// Keeps the writer beyond hold_limit for message "2" until it was counted twice.
+db::Task<Outcome> overstay(db::UnitOfWork& unit, const Message& message) {
+    co_await unit.execute("insert into effect(key, payload) values ($1, $2)", message.key, message.payload);
+    const auto work = std::chrono::milliseconds(message.payload == "2" && message.attempts < 2 ? 120 : 0);
+    co_await runtime::sleep_for(work);  // lint: allow sleep: it is the handler's work
+    co_return Outcome::ok();
+}
+
+TEST(TransactionalOnFile, a_message_that_keeps_the_writer_too_long_is_isolated_and_counted) {
+    Transactional test(1, [](db::sqlite::Settings& settings) { settings.hold_limit = std::chrono::milliseconds(50); });
+    test.declare();
+    test.bed.publish("orders", numbered(4));
+    auto builder = test.prepare();
+    builder.transactional("orders", "audit", overstay, patient());
+    test.bed.start(builder);
+
+    ASSERT_TRUE(test.bed.drained());
+
+    EXPECT_EQ(test.effects.committed(), payloads(4));
+}
+
+TEST(TransactionalOnFile, pauses_between_tries_grow) {
+    Transactional test;
+    std::vector<std::chrono::steady_clock::time_point> times;
+    test.effects.answer = [&](const Message& message) {
+        times.push_back(std::chrono::steady_clock::now());
+        return message.attempts < 4 ? Outcome::retry("again") : Outcome::ok();
+    };
+    SubscriptionSettings settings = patient();
+    settings.retry = {std::chrono::milliseconds(20), std::chrono::milliseconds(10'000)};
+    test.start(settings);
+
+    test.bed.publish("orders", numbered(1));
+
+    ASSERT_TRUE(test.bed.drained());
+    ASSERT_GE(times.size(), 5U);
+    // 20, 40, 80, 160 ms, up to half of each taken away.
+    EXPECT_GE(times.back() - times[times.size() - 2], std::chrono::milliseconds(80));
+    EXPECT_GE(times[times.size() - 2] - times[times.size() - 3], std::chrono::milliseconds(40));
+}
+
+/// Waits at its gate before it writes anything, so that it holds no lock there.
+struct Late {
+    Gate& gate;
+    Watch& watch;
+    std::vector<int> attempts;
+
+    TransactionalHandler handler() {
+        return [this](db::UnitOfWork& unit, const Message& message) { return take(unit, message); };
+    }
+    db::Task<Outcome> take(db::UnitOfWork& unit, const Message& message) {
+        attempts.push_back(message.attempts);
+        watch.ring();
+        co_await gate.pass();
+        co_await unit.execute("insert into effect(key, payload) values ($1, $2)", message.key, message.payload);
+        co_return Outcome::ok();
+    }
+};
+
+TEST(TransactionalOnFile, a_database_that_is_locked_costs_no_message_a_try) {
+    Transactional test(1,
+                       [](db::sqlite::Settings& settings) { settings.busy_timeout = std::chrono::milliseconds(10); });
+    const auto other = test.bed.open();
+    Gate handling(test.bed.shard);
+    Gate locked(test.bed.shard);
+    Late late{handling, test.effects.watch, {}};
+    auto builder = test.prepare();
+    builder.transactional("orders", "audit", late.handler(), patient());
+    test.bed.start(builder);
+    test.bed.publish("orders", numbered(1));
+    ASSERT_TRUE(test.effects.watch.until([&] { return handling.waiting() == 1; }));
+    runtime::TaskScope scope(test.bed.shard, core::Logger());
+    scope.spawn("lock", hold_lock(*other, locked, test.effects.watch));
+    ASSERT_TRUE(test.effects.watch.until([&] { return locked.waiting() == 1; }));
+
+    handling.open();
+    ASSERT_TRUE(test.effects.watch.until([&] { return late.attempts.size() >= 2; })) << "the lock was no obstacle";
+    locked.open();
+
+    ASSERT_TRUE(test.bed.drained());
+    test.bed.run(scope.join());
+    EXPECT_THAT(test.effects.committed(), ElementsAre("1"));
+    EXPECT_THAT(late.attempts, Each(0));
+    EXPECT_EQ(test.bed.number("select count(*) from sluice_attempt"), 0);
+}
+
+}  // namespace
+}  // namespace sluice::outbox
