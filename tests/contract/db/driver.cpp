@@ -26,7 +26,11 @@ Task<std::int64_t> read_count(db::DataSource& source, std::string table) {
 }  // namespace
 
 std::vector<const Driver*> drivers() {
+#ifdef SLUICE_POSTGRES
+    return {&sqlite_driver(), &postgres_driver()};
+#else
     return {&sqlite_driver()};
+#endif
 }
 
 void DbContract::SetUp() {
@@ -39,6 +43,7 @@ void DbContract::TearDown() {
     wait(source_->close());
     source_.reset();
     shards_.stop();
+    sandbox_.reset();
 }
 
 void DbContract::execute(const std::string& sql) {

@@ -1,18 +1,9 @@
 #include "sluice/db/sqlite/internal/binding.hpp"
 
-#include <algorithm>
-#include <cmath>
-#include <cstring>
-
 #include "sluice/db/internal/text_codec.hpp"
 
 namespace sluice::db::sqlite {
 namespace {
-
-std::optional<std::string> text_refusal(const std::string& text) {
-    if (db::internal::is_storable_text(text)) return std::nullopt;
-    return "text must be UTF-8 without NUL";
-}
 
 /// A string made for one binding; SQLite keeps its own copy.
 int bind_made(sqlite3_stmt* statement, int index, const std::string& text) {
@@ -46,37 +37,7 @@ struct Binder {
     }
 };
 
-struct Refuser {
-    std::optional<std::string> operator()(double value) const {
-        // SQLite would store it as NULL.
-        if (std::isnan(value)) return "a real that is not a number cannot be stored";
-        return std::nullopt;
-    }
-    std::optional<std::string> operator()(const std::string& text) const { return text_refusal(text); }
-    std::optional<std::string> operator()(const Json& json) const { return text_refusal(json.text); }
-    std::optional<std::string> operator()(Timestamp time) const {
-        constexpr Timestamp kFirst = std::chrono::sys_days{std::chrono::year{0} / 1 / 1};
-        constexpr Timestamp kEnd = std::chrono::sys_days{std::chrono::year{10'000} / 1 / 1};
-        if (time < kFirst || time >= kEnd) return "a timestamp must be in the years 0000 to 9999";
-        return std::nullopt;
-    }
-    std::optional<std::string> operator()(const std::vector<std::string>& array) const {
-        for (const std::string& text : array) {
-            if (auto refused = text_refusal(text)) return refused;
-        }
-        return std::nullopt;
-    }
-    template <class Other>
-    std::optional<std::string> operator()(const Other&) const {
-        return std::nullopt;
-    }
-};
-
 }  // namespace
-
-std::optional<std::string> refusal(const Value& value) {
-    return std::visit(Refuser{}, value.variant());
-}
 
 int bind_value(sqlite3_stmt* statement, int index, const Value& value) {
     return std::visit(Binder{statement, index}, value.variant());

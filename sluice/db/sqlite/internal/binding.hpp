@@ -1,19 +1,14 @@
 // Values into prepared statements and columns back into values. docs/sqlite.md, "Types", has the table.
 #pragma once
 
-#include <optional>
-#include <string>
-
 #include <sqlite3.h>
 
-#include "sluice/db/statement.hpp"
+#include "sluice/db/internal/value_rules.hpp"
 #include "sluice/db/value.hpp"
 
 namespace sluice::db::sqlite {
 
-/// Why `value` cannot be stored (invalid UTF-8, NUL in text, not a number), as a message without the value; empty if it
-/// can.
-[[nodiscard]] std::optional<std::string> refusal(const Value& value);
+using db::internal::refusal;
 
 /// Binds `value` as parameter `index` (from 1) and answers SQLite's result code. Text and bytes are not copied: `value`
 /// must outlive the statement's reset.

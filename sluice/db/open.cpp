@@ -1,0 +1,52 @@
+#include "sluice/db/open.hpp"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "sluice/db/internal/failures.hpp"
+#ifdef SLUICE_POSTGRES
+#include "sluice/db/postgres/database.hpp"
+#endif
+#include "sluice/db/sqlite/database.hpp"
+
+namespace sluice::db {
+namespace {
+
+std::shared_ptr<DataSource> open_sqlite(std::string name, std::string_view path, core::Logger log,
+                                        core::Metrics& metrics) {
+    sqlite::Settings settings;
+    settings.name = std::move(name);
+    settings.path = path;
+    return sqlite::Database::open(std::move(settings), std::move(log), metrics);
+}
+
+#ifdef SLUICE_POSTGRES
+std::shared_ptr<DataSource> open_postgres(std::string name, std::string_view dsn, core::Logger log,
+                                          core::Metrics& metrics) {
+    postgres::Settings settings;
+    settings.name = std::move(name);
+    settings.dsn = dsn;
+    return postgres::Database::open(std::move(settings), std::move(log), metrics);
+}
+#else
+std::shared_ptr<DataSource> open_postgres(std::string name, std::string_view, core::Logger, core::Metrics&) {
+    throw internal::failure(ErrorKind::config, name,
+                            "this build has no PostgreSQL driver; configure it with -DSLUICE_POSTGRES=ON");
+}
+#endif
+
+}  // namespace
+
+std::shared_ptr<DataSource> open(std::string name, std::string_view dsn, core::Logger log, core::Metrics& metrics) {
+    const std::string_view scheme = dsn.substr(0, dsn.find(':'));
+    if (scheme == "sqlite" && scheme.size() < dsn.size()) {
+        return open_sqlite(std::move(name), dsn.substr(scheme.size() + 1), std::move(log), metrics);
+    }
+    if (scheme == "postgres" || scheme == "postgresql")
+        return open_postgres(std::move(name), dsn, std::move(log), metrics);
+    // What stands before the first colon may be anything, a password too.
+    throw internal::failure(ErrorKind::config, name, "the connection string's scheme is neither sqlite nor postgres");
+}
+
+}  // namespace sluice::db
