@@ -79,7 +79,9 @@ TEST(PostgresDsn, no_refusal_and_no_description_shows_a_password) {
             ASSERT_FALSE(dsn.has_value());
             EXPECT_THAT(dsn.error(), Not(HasSubstr("hunter"))) << password;
             const auto usable = parse_dsn("postgres://app:" + password + "@h:1/d");
-            if (usable) EXPECT_EQ(usable->place, "h:1/d");
+            if (usable) {
+                EXPECT_EQ(usable->place, "h:1/d");
+            }
         }
     }
 }
