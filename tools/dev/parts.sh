@@ -24,10 +24,10 @@ asan     contract      1  part_ctest asan contract
 asan     conformance   1  part_ctest asan conformance
 asan     fuzz          2  part_fuzz_smoke
 asan     mutants       2  part_mutants
-tsan     build         6  part_build tsan tests_threaded
-tsan     threaded      2  part_ctest tsan threaded
-gcc      build         5  part_build gcc all
-gcc      unit          1  part_ctest gcc unit
+tsan     build        12  part_build tsan tests_threaded
+tsan     threaded      6  part_ctest tsan threaded
+gcc      build        14  part_build gcc all
+gcc      unit          6  part_ctest gcc unit
 chaos    kill9         4  part_chaos
 TEXT
 }
