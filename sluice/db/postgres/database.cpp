@@ -66,7 +66,7 @@ core::SteadyTime deadline_from(const TransactionOptions& options) {
 
 class PooledDatabase final : public Database {
 public:
-    PooledDatabase(Settings settings, std::shared_ptr<const LinkSettings> links, core::Logger log,
+    PooledDatabase(const Settings& settings, std::shared_ptr<const LinkSettings> links, core::Logger log,
                    core::Metrics& metrics)
         : name_(settings.name),
           place_(links->dsn.place),
@@ -99,10 +99,10 @@ private:
 
 }  // namespace
 
-std::shared_ptr<Database> Database::open(Settings settings, core::Logger log, core::Metrics& metrics) {
+std::shared_ptr<Database> Database::open(const Settings& settings, core::Logger log, core::Metrics& metrics) {
     check_settings(settings);
     auto links = link_settings(settings);
-    return std::make_shared<PooledDatabase>(std::move(settings), std::move(links), std::move(log), metrics);
+    return std::make_shared<PooledDatabase>(settings, std::move(links), std::move(log), metrics);
 }
 
 }  // namespace sluice::db::postgres

@@ -32,7 +32,8 @@ struct Settings {
 class Database : public DataSource {
 public:
     /// Parses the DSN; connects to nothing. Throws db::Error `config` for unusable settings.
-    [[nodiscard]] static std::shared_ptr<Database> open(Settings settings, core::Logger log, core::Metrics& metrics);
+    [[nodiscard]] static std::shared_ptr<Database> open(const Settings& settings, core::Logger log,
+                                                        core::Metrics& metrics);
     /// "host:port/database", for people.
     [[nodiscard]] virtual const std::string& place() const noexcept = 0;
 };
