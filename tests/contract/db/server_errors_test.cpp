@@ -284,7 +284,7 @@ TEST_P(DbServerErrors, a_stopped_or_killed_server_is_a_connection_error_until_it
 }
 
 INSTANTIATE_TEST_SUITE_P(Db, DbServerErrors, ::testing::ValuesIn(server_kinds()),
-                         [](const auto& info) { return info.param->prefix; });
+                         [](const auto& server) { return server.param->prefix; });
 
 }  // namespace
 }  // namespace sluice::contract
