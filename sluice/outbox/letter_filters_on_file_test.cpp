@@ -56,7 +56,7 @@ protected:
         EXPECT_EQ(bed.count(), 5U);
         return listed;
     }
-    static db::Timestamp at(std::int64_t seconds) { return db::Timestamp(std::chrono::seconds(seconds)); }
+    static db::Timestamp at(std::int64_t second) { return db::Timestamp(seconds(second)); }
 
     LettersBed bed;
     Script& script = bed.script();

@@ -88,7 +88,9 @@ TEST_F(ReplayInOrder, that_is_rejected_again_lets_its_key_go_on) {
 }
 
 runtime::Task<void> replay_all(LettersBed& bed) {
-    co_await bed.letters().replay({}, {}, ReplayPlace::in_order);
+    const DeadLetterFilter all;
+    const LetterOptions options;
+    co_await bed.letters().replay(all, options, ReplayPlace::in_order);
 }
 
 runtime::Task<void> publish_to(LettersBed& bed, std::string key) {

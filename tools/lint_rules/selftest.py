@@ -61,6 +61,7 @@ VIOLATIONS = [
     ("await-braces", module("net", inside("co_await link.send({.text = s});"))),
     ("await-braces", module("net", inside("co_await link.send(Message{s});"))),
     ("await-braces", module("net", inside("co_return Pair{s, co_await link.next()};"))),
+    ("await-choice", module("net", inside("co_await link.send(known ? *known : make(s));"))),
     ("await-lock", module("net", inside("const std::lock_guard lock(mutex);\n    co_await link.next();"))),
     ("detached", module("net", inside("co_spawn(executor, run(), asio::detached);"))),
     ("detached", module("net", inside("std::thread(work).detach();"))),

@@ -44,6 +44,9 @@ def awaits(file):
         if any(captures_by_value(match.group(1)) for match in _CAPTURE.finditer(text)):
             yield Finding("await-lambda", file.path, line, "a capturing lambda built beside co_await: g++ 12 destroys its captures "
                                                            "twice; name it first")
+        if re.search(r"\bco_await\b[^;{}?]*\([^;{}?]*\?[^;{}]*:", text):
+            yield Finding("await-choice", file.path, line, "`a ? b : c` as an argument of what is awaited: g++ 12 destroys the value that was "
+                                                           "not made; name it first")
         if any(not is_empty(scan, frame) and not inside_lambda(frame, statement)
                for frame in scan.frames_in(statement.start, statement.end, "init")):
             yield Finding("await-braces", file.path, line, "a braced value built beside co_await: g++ 12 destroys it twice; name it "

@@ -224,7 +224,8 @@ db::Task<void> TransactionalProcessor::settle_failure(UnitRun& run, std::excepti
     }
     const auto tried = static_cast<std::uint32_t>(run.items.size());
     if (!fsm(run).undone(tried)) co_return;
-    co_await record_alone(run, run.culprit ? run.culprit->second : complaint_of(error));
+    const Complaint complaint = run.culprit ? run.culprit->second : complaint_of(error);
+    co_await record_alone(run, complaint);
 }
 
 /// The one message of a unit that was rolled back failed: what becomes of it is written without the handler.
