@@ -47,7 +47,7 @@ struct DeadLetterFilter {
 };
 
 struct LetterOptions {
-    std::uint32_t limit = 100;  ///< letters at most, oldest failure first; 1–10,000
+    std::uint32_t limit = 100;  ///< letters at most, oldest failure first; 1–1,000
     bool dry_run = false;       ///< answers what would be done and changes nothing
     std::string actor;          ///< for the audit line: who asked
 };

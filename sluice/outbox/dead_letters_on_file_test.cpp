@@ -328,23 +328,23 @@ TEST_F(DeadLettersOnFile, letters_and_claims_outlive_a_restart) {
     EXPECT_THAT(audit.payloads(), IsEmpty()) << "a letter is not delivered again by itself";
 }
 
-TEST_F(DeadLettersOnFile, thousands_of_letters_are_changed_in_one_call) {
+TEST_F(DeadLettersOnFile, a_thousand_letters_are_changed_in_one_call) {
     bed.execute(
-        "with recursive n(i) as (select 1 union all select i + 1 from n where i < 3000)"
+        "with recursive n(i) as (select 1 union all select i + 1 from n where i < 1000)"
         " insert into sluice_dead_letter(subscription, lane, seq, lane_of_message, sequence, position, ledger_epoch,"
         " message, queue, key, type, payload, created_at, attempts, reason)"
         " select 'audit', 0, i, 0, i, i, 1, i, 1, 'a', 'Noted', 'p' || i, 0, 1, 'no' from n");
     LetterOptions many;
-    many.limit = 10'000;
+    many.limit = 1'000;
 
-    EXPECT_EQ(bed.run(bed.letters().replay({}, many)).ids.size(), 3'000U);
+    EXPECT_EQ(bed.run(bed.letters().replay({}, many)).ids.size(), 1'000U);
     ASSERT_TRUE(bed.drained());
 
-    EXPECT_EQ(audit.done.size(), 3'000U);
+    EXPECT_EQ(audit.done.size(), 1'000U);
     EXPECT_EQ(audit.done.front().payload, "p1");
-    EXPECT_EQ(audit.done.back().payload, "p3000");
-    EXPECT_EQ(bed.count(LetterState::resolved), 3'000U);
-    EXPECT_EQ(bed.run(bed.letters().cleanup({}, seconds(0), many)).ids.size(), 3'000U);
+    EXPECT_EQ(audit.done.back().payload, "p1000");
+    EXPECT_EQ(bed.count(LetterState::resolved), 1'000U);
+    EXPECT_EQ(bed.run(bed.letters().cleanup({}, seconds(0), many)).ids.size(), 1'000U);
     EXPECT_EQ(bed.number("select count(*) from sluice_dead_letter"), 0);
 }
 
@@ -352,13 +352,13 @@ TEST_F(DeadLettersOnFile, limits_leases_and_ages_that_cannot_be_meant_are_refuse
     LetterOptions none;
     none.limit = 0;
     LetterOptions many;
-    many.limit = 10'001;
+    many.limit = 1'001;
     DeadLetters& letters = bed.letters();
 
     EXPECT_THAT(error_of([&] { bed.run(letters.list({}, 0)); }), Pair("config", HasSubstr("limit is 0")));
     EXPECT_THAT(error_of([&] { bed.run(letters.discard({}, none)); }), Pair("config", HasSubstr("limit is 0")));
     EXPECT_THAT(error_of([&] { bed.run(letters.replay({}, many)); }),
-                Pair("config", HasSubstr("limit is 10001, it must be from 1 to 10000")));
+                Pair("config", HasSubstr("limit is 1001, it must be from 1 to 1000")));
     EXPECT_THAT(error_of([&] { bed.run(letters.claim({}, milliseconds(0))); }),
                 Pair("config", HasSubstr("lease is 0 ms")));
     EXPECT_THAT(error_of([&] { bed.run(letters.cleanup({}, seconds(-1))); }),

@@ -19,6 +19,7 @@ LaneStep LaneFsm::next(core::SteadyTime now, std::size_t waiting, std::int64_t h
     if (due && (parked_turn_ || !batch_ready)) {
         step.kind = LaneStep::Kind::parked;
         step.group = *due;
+        parked_.begin(*due);
         return step;
     }
     parked_turn_ = true;

@@ -26,9 +26,27 @@ void ParkedKeys::erase(std::string_view group) {
     keys_.erase(found);
 }
 
+void ParkedKeys::tell(const std::string& group, core::SteadyTime now) {
+    put(group, ParkedKey{{0, now, now}, false});
+    told_.insert(group);
+}
+
+void ParkedKeys::begin(std::string_view group) {
+    if (const auto found = told_.find(group); found != told_.end()) told_.erase(found);
+}
+
+void ParkedKeys::settle(const std::string& group, const std::optional<ParkedKey>& key) {
+    if (told_.contains(group)) return;
+    if (key)
+        put(group, *key);
+    else
+        erase(group);
+}
+
 void ParkedKeys::clear() {
     keys_.clear();
     turns_.clear();
+    told_.clear();
 }
 
 std::optional<std::string> ParkedKeys::due(core::SteadyTime now) const {

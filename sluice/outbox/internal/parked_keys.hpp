@@ -32,6 +32,14 @@ public:
     /// Adds or replaces.
     void put(const std::string& group, ParkedKey key);
     void erase(std::string_view group);
+
+    /// Somebody else changed what waits of the key: its turn is now, and what a run that is under way learns of it is
+    /// out of date.
+    void tell(const std::string& group, core::SteadyTime now);
+    /// A run begins that reads what waits of the key: whatever was told before is in it.
+    void begin(std::string_view group);
+    /// What a run found out, nothing if no message waits any more; ignored when the key was told of meanwhile.
+    void settle(const std::string& group, const std::optional<ParkedKey>& key);
     void clear();
 
     /// The key whose turn has come longest ago; held ones have none.
@@ -41,6 +49,7 @@ public:
 private:
     std::map<std::string, ParkedKey, std::less<>> keys_;
     std::set<std::pair<core::SteadyTime, std::string>> turns_;
+    std::set<std::string, std::less<>> told_;
 };
 
 }  // namespace sluice::outbox

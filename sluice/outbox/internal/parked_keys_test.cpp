@@ -51,5 +51,31 @@ TEST(ParkedKeys, group_messages_by_queue_and_key_and_leave_those_without_one_alo
     EXPECT_NE(key_group(3, "", 17), key_group(3, "", 18));
 }
 
+TEST(ParkedKeys, keep_what_was_told_of_a_key_while_a_run_was_under_way) {
+    ParkedKeys keys;
+    keys.put("1/a", due_at(kParkedStart));
+    keys.begin("1/a");
+    keys.tell("1/a", kParkedStart + 1s);
+
+    keys.settle("1/a", std::nullopt);
+    EXPECT_EQ(keys.due(kParkedStart + 1s), "1/a") << "a message was added behind the run's back";
+    keys.settle("1/a", ParkedKey{{1, kParkedStart, kParkedStart}, true});
+    EXPECT_EQ(keys.due(kParkedStart + 1s), "1/a") << "it is not held by what the run saw before";
+
+    keys.begin("1/a");
+    keys.settle("1/a", std::nullopt);
+    EXPECT_FALSE(keys.contains("1/a"));
+}
+
+TEST(ParkedKeys, that_nobody_told_of_stand_as_the_run_found_them) {
+    ParkedKeys keys;
+    keys.settle("1/a", due_at(kParkedStart + 2s));
+    EXPECT_EQ(keys.next_due(), kParkedStart + 2s);
+
+    keys.settle("1/a", std::nullopt);
+
+    EXPECT_EQ(keys.size(), 0U);
+}
+
 }  // namespace
 }  // namespace sluice::outbox

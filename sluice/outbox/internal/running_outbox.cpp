@@ -396,8 +396,7 @@ db::Task<void> RunningOutbox::wait_stopped() {
 void RunningOutbox::try_parked(const std::string& name, std::size_t lane, const std::string& group) {
     for (const auto& subscription : subscriptions_) {
         if (subscription->plan.name != name || lane >= subscription->lanes.size()) continue;
-        const core::SteadyTime now = deps_.now();
-        subscription->lanes[lane].parked().put(group, ParkedKey{{0, now, now}, false});
+        subscription->lanes[lane].parked().tell(group, deps_.now());
         scheduler_.mark(subscription->first_slot + lane);
         wake_processors();
     }

@@ -148,7 +148,7 @@ void learn(DeliveryDeps& deps, Subscription& subscription, const UnitRun& run) {
     for (const std::int64_t number : run.finished)
         machine.forget(number);
     for (const auto& [group, key] : run.set_aside)
-        machine.parked().put(group, key);
+        machine.parked().settle(group, key);
     for (const auto& [number, state] : run.failed)
         machine.failed(number, state);
     if (!run.failed.empty()) subscription.feed.hold(run.lane);
@@ -158,12 +158,8 @@ void learn_apart(Subscription& subscription, const UnitRun& run, const std::stri
     LaneFsm& machine = subscription.lanes[run.lane];
     subscription.metrics.delivered.add(static_cast<double>(run.handled));
     subscription.metrics.dead_lettered.add(run.buried);
-    if (run.still_apart) {
-        if (run.still_apart->retry.attempts > 0) subscription.metrics.retried.add();
-        machine.parked().put(group, *run.still_apart);
-    } else {
-        machine.parked().erase(group);
-    }
+    if (run.still_apart && run.still_apart->retry.attempts > 0) subscription.metrics.retried.add();
+    machine.parked().settle(group, run.still_apart);
     machine.parked_done();
 }
 
