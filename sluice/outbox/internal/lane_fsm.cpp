@@ -4,7 +4,7 @@
 
 namespace sluice::outbox {
 
-LaneFsm::LaneFsm(LaneRules rules) : rules_(std::move(rules)), batch_(rules_.batch) {}
+LaneFsm::LaneFsm(LaneRules rules) : rules_(rules), batch_(rules_.batch) {}
 
 LaneStep LaneFsm::next(core::SteadyTime now, std::size_t waiting, std::int64_t head) {
     LaneStep step;

@@ -38,13 +38,13 @@ private:
 
 }  // namespace
 
-RunningOutbox::RunningOutbox(std::shared_ptr<db::DataSource> source, runtime::Shard& shard, core::Logger log,
-                             core::Metrics& metrics, OutboxPlan plan, WorkerPlan workers)
+RunningOutbox::RunningOutbox(const std::shared_ptr<db::DataSource>& source, runtime::Shard& shard,
+                             const core::Logger& log, core::Metrics& metrics, OutboxPlan plan, WorkerPlan workers)
     : shard_(shard),
       log_(log.named(fmt::format("outbox {}", source->name()))),
       metrics_(metrics),
       plan_(std::move(plan)),
-      worker_plan_(std::move(workers)),
+      worker_plan_(workers),
       deps_{source, shard, log_, core::Random(core::random_seed()), {}},
       letters_(deps_, [this](const std::string& name, std::size_t lane,
                              const std::string& group) { try_parked(name, lane, group); }),

@@ -23,7 +23,7 @@ namespace sluice::outbox {
 
 class RunningOutbox final : public Outbox {
 public:
-    RunningOutbox(std::shared_ptr<db::DataSource> source, runtime::Shard& shard, core::Logger log,
+    RunningOutbox(const std::shared_ptr<db::DataSource>& source, runtime::Shard& shard, const core::Logger& log,
                   core::Metrics& metrics, OutboxPlan plan, WorkerPlan workers);
     ~RunningOutbox() override;
 
