@@ -18,7 +18,7 @@ struct Outbox::Builder::State {
         std::ranges::sort(queues);
         subscription.name = std::move(name);
         subscription.queues = std::move(queues);
-        subscription.settings = std::move(settings);
+        subscription.settings = settings;
         plan.subscriptions.push_back(std::move(subscription));
         return plan.subscriptions.back();
     }
@@ -38,12 +38,12 @@ Outbox::Builder& Outbox::Builder::operator=(Builder&&) noexcept = default;
 Outbox::Builder::~Builder() = default;
 
 Outbox::Builder& Outbox::Builder::profile(runtime::Profile profile) {
-    state_->plan.profile = std::move(profile);
+    state_->plan.profile = profile;
     return *this;
 }
 
 Outbox::Builder& Outbox::Builder::settings(Settings settings) {
-    state_->plan.settings = std::move(settings);
+    state_->plan.settings = settings;
     return *this;
 }
 
@@ -54,19 +54,19 @@ Outbox::Builder& Outbox::Builder::queue(std::string name, Lanes lanes, QueueSett
 
 Outbox::Builder& Outbox::Builder::transactional(std::string queue, std::string subscription,
                                                 TransactionalHandler handler, SubscriptionSettings settings) {
-    state_->add({std::move(queue)}, std::move(subscription), std::move(settings)).on_message = std::move(handler);
+    state_->add({std::move(queue)}, std::move(subscription), settings).on_message = std::move(handler);
     return *this;
 }
 
 Outbox::Builder& Outbox::Builder::batch_transactional(std::string queue, std::string subscription, BatchHandler handler,
                                                       SubscriptionSettings settings) {
-    state_->add({std::move(queue)}, std::move(subscription), std::move(settings)).on_batch = std::move(handler);
+    state_->add({std::move(queue)}, std::move(subscription), settings).on_batch = std::move(handler);
     return *this;
 }
 
 Outbox::Builder& Outbox::Builder::batch_merged(std::vector<std::string> queues, std::string subscription,
                                                BatchHandler handler, SubscriptionSettings settings) {
-    SubscriptionPlan& plan = state_->add(std::move(queues), std::move(subscription), std::move(settings));
+    SubscriptionPlan& plan = state_->add(std::move(queues), std::move(subscription), settings);
     plan.on_batch = std::move(handler);
     plan.order = Order::merged;
     return *this;
@@ -74,7 +74,7 @@ Outbox::Builder& Outbox::Builder::batch_merged(std::vector<std::string> queues, 
 
 Outbox::Builder& Outbox::Builder::leased(std::string queue, std::string subscription, LeasedHandler handler,
                                          LeaseSettings lease, SubscriptionSettings settings) {
-    SubscriptionPlan& plan = state_->add({std::move(queue)}, std::move(subscription), std::move(settings));
+    SubscriptionPlan& plan = state_->add({std::move(queue)}, std::move(subscription), settings);
     plan.on_lease = std::move(handler);
     plan.lease = lease;
     return *this;
@@ -83,7 +83,7 @@ Outbox::Builder& Outbox::Builder::leased(std::string queue, std::string subscrip
 db::Task<std::unique_ptr<Outbox>> Outbox::Builder::start() {
     WorkerPlan workers = check(state_->plan, state_->source->name());
     auto outbox = std::make_unique<RunningOutbox>(state_->source, state_->shard, state_->log, state_->metrics,
-                                                  state_->plan, std::move(workers));
+                                                  state_->plan, workers);
     co_await outbox->start();
     co_return std::unique_ptr<Outbox>(std::move(outbox));
 }
