@@ -41,6 +41,21 @@ TEST(PostgresParameters, numbers_are_in_network_order_with_their_type) {
     EXPECT_EQ(parameter_bytes(at(946'684'800'000'001)), "0000000000000001");
 }
 
+// A batch keeps them in a vector: grown by copies, they once pointed into what had been freed.
+TEST(PostgresParameters, keep_their_place_when_they_are_moved_and_cannot_be_copied) {
+    static_assert(!std::is_copy_constructible_v<Parameters>);
+    const std::vector<Value> values{std::int64_t{-2}};
+    std::vector<Parameters> batch;
+    batch.emplace_back(values);
+    const char* const place = batch[0].values()[0];
+
+    for (int i = 0; i < 100; ++i)
+        batch.emplace_back(values);
+
+    EXPECT_EQ(batch[0].values()[0], place);
+    EXPECT_EQ(hex({batch[0].values()[0], 8}), "fffffffffffffffe");
+}
+
 TEST(PostgresParameters, arrays_have_one_dimension_or_none) {
     EXPECT_EQ(parameter_bytes(std::vector<std::int64_t>{}), "000000000000000000000014");
     EXPECT_EQ(parameter_bytes(std::vector<std::int64_t>{7}),

@@ -18,6 +18,12 @@ namespace sluice::db::postgres {
 class Parameters {
 public:
     explicit Parameters(const std::vector<Value>& values);
+    /// A copy would point into the original; what is moved keeps its place.
+    Parameters(const Parameters&) = delete;
+    Parameters& operator=(const Parameters&) = delete;
+    Parameters(Parameters&&) = default;
+    Parameters& operator=(Parameters&&) = default;
+    ~Parameters() = default;
 
     [[nodiscard]] int count() const noexcept { return static_cast<int>(types_.size()); }
     [[nodiscard]] const std::vector<Oid>& types() const noexcept { return types_; }
