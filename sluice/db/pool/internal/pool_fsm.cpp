@@ -46,8 +46,7 @@ std::optional<PoolGrant> PoolFsm::release(LinkId link, ShardIndex shard, bool he
         resting_[shard].push_back(link);
         return std::nullopt;
     }
-    const auto [ticket, waiter_shard] = *waiting_.begin();
-    waiting_.erase(waiting_.begin());
+    const auto [ticket, waiter_shard] = take_first_waiter();
     return PoolGrant{
         .kind = PoolGrant::Kind::fetch, .link = link, .ticket = ticket, .shard = waiter_shard, .from = shard};
 }
