@@ -1,37 +1,18 @@
 // What the pool tells of its borrowers, through the facade on a real server.
-#include <mutex>
-
 #include <gmock/gmock.h>
 
 #include "driver.hpp"
 #include "servers.hpp"
-#include "sluice/core/log.hpp"
 #include "sluice/db/postgres/database.hpp"
+#include "sluice/testing/log_capture.hpp"
 
 namespace sluice::contract {
 namespace {
 
 using std::chrono::milliseconds;
 
-class KeptLog final : public core::LogSink {
-public:
-    void write(core::LogLevel, std::string_view, std::string_view text) noexcept override {
-        const std::lock_guard lock(mutex_);
-        text_ += text;
-        text_ += '\n';
-    }
-    std::string text() {
-        const std::lock_guard lock(mutex_);
-        return text_;
-    }
-
-private:
-    std::mutex mutex_;
-    std::string text_;
-};
-
-Task<void> until_reported(KeptLog& log) {
-    while (log.text().empty())
+Task<void> until_reported(testing::CapturingSink& log) {
+    while (log.lines().empty())
         co_await runtime::sleep_for(milliseconds(1));  // lint: allow sleep: between two looks at the log
 }
 
@@ -50,16 +31,18 @@ protected:
         runtime::block_on(shards_.at(0), source_->close());
         shards_.stop();
     }
-    /// The line that a report names, of a source that is this file.
+    /// One report that names `line` of this file.
     void expect_report_of_line(std::uint_least32_t line) {
+        ASSERT_EQ(log_->lines().size(), 1U);
         const std::string place = "postgres_pool_test.cpp:" + std::to_string(line);
-        EXPECT_THAT(log_->text(), ::testing::MatchesRegex("shop: a connection borrowed at [^ ]*" + place +
-                                                          " has been kept for [0-9]+ s; is it given back\\?\n"));
+        EXPECT_THAT(log_->lines().at(0).text,
+                    ::testing::MatchesRegex("shop: a connection borrowed at [^ ]*" + place +
+                                            " has been kept for [0-9]+ s; is it given back\\?"));
     }
 
     runtime::ShardGroup shards_{1};
     core::Metrics metrics_;
-    std::shared_ptr<KeptLog> log_ = std::make_shared<KeptLog>();
+    std::shared_ptr<testing::CapturingSink> log_ = std::make_shared<testing::CapturingSink>();
     std::shared_ptr<db::DataSource> source_;
 };
 
