@@ -67,5 +67,50 @@ TEST_F(PostgresPool, reports_a_unit_that_lasts_too_long_by_the_line_that_began_i
     expect_report_of_line(here.line() + 1);
 }
 
+/// A source through the pooler whose statements are prepared, which they must not be there.
+std::shared_ptr<db::DataSource> open_wrongly(std::string name, core::Metrics& metrics) {
+    db::postgres::Settings settings;
+    settings.name = std::move(name);
+    settings.dsn = server_address("pgbouncer.app");
+    settings.pool.max = 1;
+    return db::postgres::Database::open(settings, {}, metrics);
+}
+
+/// The statement's answer, or the text of its error.
+Task<std::string> ask(db::DataSource& source, std::string sql) {
+    std::string answer;
+    try {
+        const auto connection = co_await source.acquire(db::AccessIntent::read);
+        const db::Result result = co_await connection->query(std::move(sql));
+        answer = result.rows.at(0).get<std::string>(0);
+    } catch (const db::Error& error) {
+        EXPECT_EQ(error.kind(), db::ErrorKind::query);
+        answer = error.what();
+    }
+    co_return answer;
+}
+
+TEST(PostgresPooled, statements_prepared_behind_the_pooler_are_refused_with_what_to_do_and_never_mixed_up) {
+    runtime::ShardGroup shards(1);
+    shards.start();
+    core::Metrics metrics;
+    const auto first = open_wrongly("first", metrics);
+    const auto second = open_wrongly("second", metrics);
+    int refused = 0;
+    for (int i = 0; i < 40; ++i) {
+        for (const auto& source : {first, second}) {
+            const std::string own(source->name());
+            const std::string answer = runtime::block_on(shards.at(0), ask(*source, "select '" + own + "'"));
+            if (answer == own) continue;
+            ++refused;
+            EXPECT_THAT(answer, ::testing::HasSubstr("set `statement_cache` to 0"));
+        }
+    }
+    EXPECT_GE(refused, 1) << "the pooler never switched sessions";
+    runtime::block_on(shards.at(0), first->close());
+    runtime::block_on(shards.at(0), second->close());
+    shards.stop();
+}
+
 }  // namespace
 }  // namespace sluice::contract
