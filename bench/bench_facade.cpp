@@ -4,6 +4,7 @@
 // slept.
 #include <sys/resource.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <stdexcept>

@@ -2,7 +2,6 @@
 // the tables.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>

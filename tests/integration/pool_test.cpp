@@ -95,9 +95,9 @@ TEST_F(PoolOnServer, ten_thousand_waiters_are_served_in_the_order_of_asking) {
         co_return order;
     };
     std::vector<int> order = wait(flood(source, shards_.at(0)));
-    ASSERT_EQ(order.size(), static_cast<std::size_t>(kWaiters));
-    // The first four open their connections side by side and have them in any order.
-    std::sort(order.begin(), order.begin() + 4);
+    // The first four did not wait: they opened their connections side by side.
+    EXPECT_EQ(std::erase_if(order, [](int number) { return number < 4; }), 4U);
+    EXPECT_EQ(order.size(), static_cast<std::size_t>(kWaiters - 4));
     EXPECT_TRUE(std::ranges::is_sorted(order));
     EXPECT_EQ(counter("opened", "fair"), 4);
 }
@@ -133,6 +133,16 @@ TEST_F(PoolOnServer, a_pool_whose_connections_are_all_lent_tells_so_in_time_and_
     EXPECT_EQ(counter("opened", "small"), 2);
 }
 
+/// Those of the cases before may still be on their way out.
+Task<void> until_the_role_is_alone(db::DataSource& admin) {
+    const auto connection = co_await admin.acquire(db::AccessIntent::read);
+    for (std::int64_t others = 1; others > 0;) {
+        const db::Result result =
+            co_await connection->query("select count(*) from pg_stat_activity where usename = 'sluice_app'");
+        others = result.rows.at(0).get<std::int64_t>(0);
+    }
+}
+
 Task<void> run_as_admin(db::DataSource& admin, std::string sql) {
     const auto connection = co_await admin.acquire(db::AccessIntent::write);
     co_await connection->execute(std::move(sql));
@@ -151,6 +161,7 @@ TEST_F(PoolOnServer, a_server_without_a_free_connection_is_an_exhausted_pool_and
         std::string ended = co_await ask(from);
         co_return ended;
     };
+    wait(until_the_role_is_alone(admin));
     wait(run_as_admin(admin, "alter role sluice_app connection limit 2"));
     EXPECT_EQ(wait(crowd(source)), "pool_exhausted");
     EXPECT_EQ(gauge("in_use", "crowd"), 0);

@@ -96,8 +96,14 @@ TEST(PostgresPooled, statements_prepared_behind_the_pooler_are_refused_with_what
     core::Metrics metrics;
     const auto first = open_wrongly("first", metrics);
     const auto second = open_wrongly("second", metrics);
+    // Two at once, so that the pooler has two sessions from now on.
+    const auto overlap = [&second](db::UnitOfWork& unit) -> Task<void> {
+        co_await unit.query("select 1");
+        static_cast<void>(co_await ask(*second, "select 1::text"));
+    };
+    runtime::block_on(shards.at(0), first->transaction({}, overlap));
     int refused = 0;
-    for (int i = 0; i < 40; ++i) {
+    for (int i = 0; i < 20; ++i) {
         for (const auto& source : {first, second}) {
             const std::string own(source->name());
             const std::string answer = runtime::block_on(shards.at(0), ask(*source, "select '" + own + "'"));
