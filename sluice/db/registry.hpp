@@ -8,6 +8,7 @@
 
 #include <memory>
 #include <optional>
+#include <source_location>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,7 +42,8 @@ public:
     [[nodiscard]] std::vector<std::shared_ptr<DataSource>> iter() const;
 
     /// Applies the pin, then acquires.
-    Task<std::unique_ptr<Connection>> acquire(std::string_view name, AccessIntent intent, ReadAfterWritePin& pin) const;
+    Task<std::unique_ptr<Connection>> acquire(std::string_view name, AccessIntent intent, ReadAfterWritePin& pin,
+                                              std::source_location borrower = std::source_location::current()) const;
 
 private:
     struct State;
