@@ -54,23 +54,13 @@ TEST_P(Cli, plan_shows_the_statements_changes_nothing_and_ends_with_3) {
                                     "migrate plan: 1 of 1 databases in order, 2 steps pending\n",
                                     database()));
     EXPECT_EQ(json.code, 3);
-    EXPECT_EQ(json.out,
-              fmt::format(R"({{"command":"migrate plan","ok":true,"sources":[{{"name":"main","database":"{}","ok":true,)"
-                          R"("steps":[{{"module":"shop","version":1,"name":"articles","state":"pending","statements":)"
-                          R"(["create table article(id integer primary key)","create table seen(n integer)"]
-}
-},)"
-                          R"({{"module":"shop","version":2,"name":"first","state":"pending","statements":)"
-                          R"(["insert into seen(n) values (1)"]
-}
-}]
-}
-}]
-}
-})"
-                          "\n",
-                          database()));
-EXPECT_EQ(run({"migrate", "verify"}).code, 3);
+    const std::string first = R"x({"module":"shop","version":1,"name":"articles","state":"pending","statements":)x"
+                              R"x(["create table article(id integer primary key)","create table seen(n integer)"]})x";
+    const std::string second = R"x({"module":"shop","version":2,"name":"first","state":"pending","statements":)x"
+                               R"x(["insert into seen(n) values (1)"]})x";
+    EXPECT_EQ(json.out, R"x({"command":"migrate plan","ok":true,"sources":[{"name":"main","database":")x" + database() +
+                            R"x(","ok":true,"steps":[)x" + first + "," + second + "]}]}\n");
+    EXPECT_EQ(run({"migrate", "verify"}).code, 3);
 }
 
 TEST_P(Cli, up_applies_what_is_missing_and_nothing_twice) {
