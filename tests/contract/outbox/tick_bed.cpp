@@ -54,8 +54,8 @@ db::Task<void> HeldUnit::rollback() {
 
 TickBed::TickBed(std::uint16_t lanes) {
     source = base.open("shop", metrics, logger());
-    for (const std::string& text : migrations()[0].statements.at(db::Dialect::postgres))  // TEMP
-        execute(text);  // TEMP
+    migrate::Runner runner({migrations()}, core::Logger());
+    run(runner.run(*source));
     execute("insert into sluice_queue(number, name, lanes, ordering) values (1, 'orders', " + std::to_string(lanes) +
             ", 'causal')");
 }
