@@ -319,7 +319,7 @@ TEST_F(UnitOfWorkTest, a_rollback_waits_for_the_request_of_a_stray_coroutine) {
 TEST_F(UnitOfWorkTest, use_after_the_end_is_refused) {
     const auto late = [](FakeSource& fake) -> Task<std::string> {
         const TransactionOptions options;
-        std::unique_ptr<Transaction> transaction = co_await fake.begin(options);
+        std::unique_ptr<Transaction> transaction = co_await static_cast<DataSource&>(fake).begin(options);
         UnitOfWork unit("fake", std::move(transaction), options);
         co_await unit.commit();
         std::string refused;
