@@ -154,7 +154,7 @@ TEST_P(Cli, says_what_is_wrong_with_its_words_and_touches_nothing) {
     EXPECT_THAT(refusal({"migrate", "down"}, environment), HasSubstr("there is no command 'migrate down'"));
     EXPECT_THAT(refusal({"migrate", "up"}, environment), HasSubstr("no migrations are named"));
     EXPECT_THAT(refusal({"doctor"}, {}), HasSubstr("no database is named"));
-    EXPECT_THAT(refusal({"doctor", "--jsn"}, environment), HasSubstr("unknown key 'jsn'; the nearest is 'json'"));
+    EXPECT_THAT(refusal({"doctor", "--jsonn"}, environment), HasSubstr("unknown key 'jsonn'; the nearest is 'json'"));
     EXPECT_THAT(refusal({"doctor", "--only", "other"}, environment), HasSubstr("there is no database 'other'"));
     EXPECT_THAT(refusal({"migrate", "up", "--modules.shop.folder=/nowhere"}, environment), HasSubstr("/nowhere"));
     EXPECT_THAT(refusal({"doctor", "--dsn", "postgres://app:hunter2@/d"}, {}),
