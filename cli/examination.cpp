@@ -39,18 +39,20 @@ constexpr const char* kAskMariadb =
 /// A pooler that lends its connections for a transaction each shows what one client has set to another.
 db::Task<Pooler> look_for_pooler(db::DataSource& source) {
     constexpr const char* kSet = "select set_config('sluice.doctor', $1, false)";
-    constexpr const char* kGet = "select coalesce(current_setting('sluice.doctor', true), '')";
-    constexpr int kLooks = 5;
+    // Finds the mark and takes it away at once.
+    constexpr const char* kTake =
+        "select set_config('sluice.doctor', '', false) where current_setting('sluice.doctor', true) = $1";
+    constexpr int kLooks = 64;  // a pooler may lend each of its connections in turn
     const std::string mark = core::unique_id();
     const std::unique_ptr<db::Connection> one = co_await source.acquire(db::AccessIntent::write);
     const std::unique_ptr<db::Connection> other = co_await source.acquire(db::AccessIntent::write);
     Pooler pooler = Pooler::none_seen;
     co_await one->query(kSet, mark);
     for (int look = 0; look < kLooks && pooler == Pooler::none_seen; ++look) {
-        const auto row = co_await other->query_one(kGet);
-        if (row->get<std::string>(0) == mark) pooler = Pooler::transaction;
+        const auto row = co_await other->query_one(kTake, mark);
+        if (row) pooler = Pooler::transaction;
     }
-    co_await one->query(kSet, "");
+    if (pooler == Pooler::none_seen) co_await one->query(kTake, mark);
     co_return pooler;
 }
 

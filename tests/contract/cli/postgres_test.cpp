@@ -48,6 +48,12 @@ TEST(CliPostgres, doctor_warns_of_a_user_that_owns_the_tables) {
     EXPECT_THAT(ended.out, HasSubstr("  warning  user: owns 1 tables"));
 }
 
+TEST(CliPostgres, doctor_sees_a_pooler_in_transaction_mode) {
+    const Ended ended = run_sluice({"doctor"}, {{"SLUICE_DSN", server_address("pgbouncer.app")}});
+
+    EXPECT_THAT(ended.out, HasSubstr("  warning  pooler: a pooler in transaction mode is between")) << ended.err;
+}
+
 TEST(CliPostgres, what_cannot_be_reached_is_told_without_its_password) {
     std::string dsn = server_address("postgres.app");
     const std::string password = password_of(dsn);
