@@ -48,7 +48,8 @@ public:
                                               std::source_location borrower = std::source_location::current()) const;
     /// `DataSource::transaction` on the source of this name; the pin follows the unit unless it is read-only.
     template <class Body>
-    auto transaction(std::string_view name, TransactionOptions options, ReadAfterWritePin& pin, Body body) const
+    auto transaction(std::string_view name, TransactionOptions options, ReadAfterWritePin& pin, Body body,
+                     std::source_location borrower = std::source_location::current()) const
         -> std::invoke_result_t<Body&, UnitOfWork&> {
         const std::shared_ptr<DataSource> source = find(name);
         // The closure lives as long as the transaction, and keeps the source for it.
@@ -56,7 +57,7 @@ public:
             if (writes) pin.follow(unit);
             return body(unit);
         };
-        return source->transaction(options, std::move(pinned));
+        return source->transaction(options, std::move(pinned), borrower);
     }
 
 private:

@@ -1,6 +1,7 @@
 // What the cases of migrations share: one empty database of each kind and steps that mean the same on all.
 #pragma once
 
+#include <source_location>
 #include <string>
 #include <vector>
 
@@ -33,9 +34,12 @@ public:
 
     [[nodiscard]] std::string_view name() const noexcept override { return name_; }
     [[nodiscard]] db::Dialect dialect() const noexcept override { return target_->dialect(); }
-    Task<std::unique_ptr<db::Connection>> acquire(db::AccessIntent intent) override { return target_->acquire(intent); }
-    Task<std::unique_ptr<db::Transaction>> begin(db::TransactionOptions options) override {
-        return target_->begin(options);
+    Task<std::unique_ptr<db::Connection>> acquire(db::AccessIntent intent, std::source_location borrower) override {
+        return target_->acquire(intent, borrower);
+    }
+    Task<std::unique_ptr<db::Transaction>> begin(db::TransactionOptions options,
+                                                 std::source_location borrower) override {
+        return target_->begin(options, borrower);
     }
     Task<void> close() override { return target_->close(); }
 
