@@ -70,7 +70,7 @@ public:
     [[nodiscard]] Outbox::Builder builder() { return Outbox::builder(source, shard, logger(), metrics); }
     [[nodiscard]] core::Logger logger() { return {sink, core::LogLevel::debug}; }
 
-    testing::TestDatabase base;
+    testing::TestDatabase base{db::Dialect::postgres};
     core::Metrics metrics;
     std::shared_ptr<testing::CapturingSink> sink = std::make_shared<testing::CapturingSink>();
     runtime::Shard shard{0, core::real_clock()};

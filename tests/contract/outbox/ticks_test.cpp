@@ -257,6 +257,46 @@ TEST(PostgresTicks, a_ledger_that_went_back_is_refused_while_it_is_in_use) {
     EXPECT_THAT(process->ticks, SizeIs(1));
 }
 
+db::Task<Outcome> note(std::vector<std::string>& seen, const Message& message) {
+    seen.push_back(message.payload);
+    co_return Outcome::ok();
+}
+
+db::Task<void> publish_one(db::UnitOfWork& unit) {
+    Outgoing message;
+    message.queue = "orders";
+    message.type = "Noted";
+    message.payload = "1";
+    outbox::publish(unit, std::move(message));
+    co_return;
+}
+
+db::Task<bool> becomes_seen(const std::vector<std::string>& seen) {
+    for (int i = 0; i < 4'000 && seen.empty(); ++i)
+        co_await runtime::sleep_for(std::chrono::milliseconds(5));  // lint: allow sleep: between two looks
+    co_return !seen.empty();
+}
+
+TEST(PostgresTicks, a_commit_of_this_process_wakes_the_sequencer_whatever_it_polls) {
+    TickBed bed;
+    std::vector<std::string> seen;
+    Settings settings;
+    settings.sequencer.idle_interval = settings.sequencer.rest_interval = std::chrono::hours(1);
+    auto builder = bed.builder();
+    builder.profile(runtime::Profile::low_latency())
+        .settings(settings)
+        .queue("orders", lanes(1))
+        .transactional("orders", "all",
+                       [&](db::UnitOfWork&, const Message& message) { return note(seen, message); });
+    const std::unique_ptr<Outbox> outbox = bed.run(builder.start());
+    EXPECT_TRUE(bed.run(outbox->drained(std::chrono::seconds(20)))) << "its first look is over";
+
+    bed.run(bed.source->transaction({}, [](db::UnitOfWork& unit) { return publish_one(unit); }));
+
+    EXPECT_TRUE(bed.run(becomes_seen(seen)));
+    bed.run(outbox->stop(std::chrono::seconds(5)));
+}
+
 TEST(PostgresTicks, an_unknown_queue_number_becomes_a_dead_letter_and_stops_nothing) {
     TickBed bed;
     const auto process = bed.process();

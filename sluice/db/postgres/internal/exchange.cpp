@@ -7,6 +7,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/system/system_error.hpp>
 
+#include "sluice/core/mutant.hpp"
 #include "sluice/db/internal/failures.hpp"
 #include "sluice/db/internal/fingerprint.hpp"
 #include "sluice/db/internal/text_codec.hpp"
@@ -112,7 +113,7 @@ bool Exchange::send_garbage() {
             return false;
         commands_.push_back({Step::deallocate, 0});
     }
-    if (commands_.empty()) return true;
+    if (commands_.empty() || core::mutant("postgres_garbage_before_begin")) return true;
     ++synchronisations_left_;
     return PQpipelineSync(link_.handle()) != 0;
 }
