@@ -1,5 +1,5 @@
-// For tests of numbering on PostgreSQL: a database of its own with the outbox's tables, sequencers that are asked for one tick
-// at a time, and units that are held open between their insert and their end.
+// For tests of numbering on PostgreSQL: a database of its own with the outbox's tables, sequencers that are asked for
+// one tick at a time, and units that are held open between their insert and their end.
 #pragma once
 
 #include <functional>

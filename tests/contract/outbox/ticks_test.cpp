@@ -115,8 +115,9 @@ TEST(PostgresTicks, payloads_beyond_the_memory_of_a_tick_are_numbered_and_read_b
     Settings settings;
     settings.tick_bytes = 10;
     const auto process = bed.process(settings);
-    bed.execute("insert into sluice_message(queue, key, type, payload) select 1, 'a', 'Noted', convert_to(repeat('x', 6) ||"
-                " i, 'UTF8') from generate_series(1, 5) i");
+    bed.execute(
+        "insert into sluice_message(queue, key, type, payload) select 1, 'a', 'Noted', convert_to(repeat('x', 6) ||"
+        " i, 'UTF8') from generate_series(1, 5) i");
 
     bed.tick_all(*process);
 
@@ -286,8 +287,7 @@ TEST(PostgresTicks, a_commit_of_this_process_wakes_the_sequencer_whatever_it_pol
     builder.profile(runtime::Profile::low_latency())
         .settings(settings)
         .queue("orders", lanes(1))
-        .transactional("orders", "all",
-                       [&](db::UnitOfWork&, const Message& message) { return note(seen, message); });
+        .transactional("orders", "all", [&](db::UnitOfWork&, const Message& message) { return note(seen, message); });
     const std::unique_ptr<Outbox> outbox = bed.run(builder.start());
     EXPECT_TRUE(bed.run(outbox->drained(std::chrono::seconds(20)))) << "its first look is over";
 
@@ -309,12 +309,19 @@ TEST(PostgresTicks, an_unknown_queue_number_becomes_a_dead_letter_and_stops_noth
     EXPECT_EQ(bed.number("select count(*) from sluice_dead_letter where queue = 99"), 1);
 }
 
+/// As docs/outbox.md shows it.
+constexpr const char* kPlainSql = R"(
+select sluice_publish('orders', 'A-1', 'OrderPlaced', '{"article":"A-1"}');
+)";
+
 TEST(PostgresTicks, other_languages_publish_by_a_function_that_names_the_queues_there_are) {
     TickBed bed;
     const auto process = bed.process();
-    EXPECT_EQ(bed.base.shell(R"(select sluice_publish('orders', 'a', 'Noted', '{"back\\slash": 1}', '{"source": "psql"}'))")
-                  .output,
-              "1\n");
+    EXPECT_EQ(
+        bed.base.shell(R"(select sluice_publish('orders', 'a', 'Noted', '{"back\\slash": 1}', '{"source": "psql"}'))")
+            .output,
+        "1\n");
+    EXPECT_EQ(bed.base.shell(kPlainSql).output, "2\n");
     EXPECT_THAT(bed.base.shell("select sluice_publish('oders', 'a', 'Noted', '1')").output,
                 HasSubstr("queue \"oders\" is not declared; there are: orders"));
 
@@ -323,6 +330,7 @@ TEST(PostgresTicks, other_languages_publish_by_a_function_that_names_the_queues_
     const Message& message = *process->ticks.at(0).slice.messages.at(0).message;
     EXPECT_EQ(message.payload, R"({"back\\slash": 1})");
     EXPECT_EQ(message.headers, (Headers{{"source", "psql"}}));
+    EXPECT_EQ(process->payloads().back(), R"({"article":"A-1"})");
 }
 
 }  // namespace

@@ -101,9 +101,9 @@ bool Exchange::send() {
     return PQpipelineSync(link_.handle()) != 0;
 }
 
-/// What left the cache, outside of a transaction: in one that failed the statement would be refused. With a synchronisation
-/// point of its own: what stands before BEGIN without one is in the same implicit transaction, whose isolation level
-/// could not be set any more.
+/// What left the cache, outside of a transaction: in one that failed the statement would be refused. With a
+/// synchronisation point of its own: what stands before BEGIN without one is in the same implicit transaction, whose
+/// isolation level could not be set any more.
 bool Exchange::send_garbage() {
     PreparedStatements* const statements = link_.statements();
     if (statements == nullptr || PQtransactionStatus(link_.handle()) != PQTRANS_IDLE) return true;

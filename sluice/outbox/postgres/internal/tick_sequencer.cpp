@@ -115,15 +115,16 @@ db::Task<void> TickSequencer::load_queues(db::UnitOfWork& unit) {
     }
 }
 
-/// What this process remembers of the newest row is a guess: another process, or a commit whose outcome was unknown, may
-/// have added some.
+/// What this process remembers of the newest row is a guess: another process, or a commit whose outcome was unknown,
+/// may have added some.
 db::Task<void> TickSequencer::catch_up(db::UnitOfWork& unit, std::int64_t newest, Attempt& attempt) {
     const std::int64_t known = memory_.ledger.newest();
     if (newest < known) {
-        throw Error(ErrorKind::corrupt, source_,
-                    fmt::format("sluice_tick ends at {} where {} was durable: the server lost its newest transactions, or"
-                                " was restored. Restart this process",
-                                newest, known));
+        throw Error(
+            ErrorKind::corrupt, source_,
+            fmt::format("sluice_tick ends at {} where {} was durable: the server lost its newest transactions, or"
+                        " was restored. Restart this process",
+                        newest, known));
     }
     cut_.clear();
     co_await read_ticks(unit, known + 1, attempt);
@@ -215,8 +216,9 @@ db::Task<NewRows> TickSequencer::rest_of_cut(db::UnitOfWork& unit) {
     const std::vector<db::Result> found = co_await unit.run(std::move(select));
     NewRows rows = read_rows(found[0], count);
     if (rows.ids.size() != count) {
-        throw Error(ErrorKind::corrupt, source_,
-                    fmt::format("{} of {} messages vanished before they were numbered", count - rows.ids.size(), count));
+        throw Error(
+            ErrorKind::corrupt, source_,
+            fmt::format("{} of {} messages vanished before they were numbered", count - rows.ids.size(), count));
     }
     rows.more = cut_.size() > count || !cut_whole_;
     co_return rows;
