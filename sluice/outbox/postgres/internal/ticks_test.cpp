@@ -1,6 +1,6 @@
 // Numbering on PostgreSQL, one tick at a time: what a late commit, a savepoint, a cut diff, a second sequencer, another
 // timeline and a restore do to it.
-#include "tick_bed.hpp"
+#include "sluice/outbox/postgres/internal/test_tick_bed.hpp"
 
 namespace sluice::outbox::postgres {
 namespace {
@@ -147,8 +147,9 @@ TEST(PostgresTicks, of_two_sequencers_one_is_fenced_and_both_see_the_same_ledger
 db::Task<void> tick_until_done(Sequencing& sequencing, const bool& done) {
     while (!done)
         co_await sequencing.tick();
-    while (co_await sequencing.tick() > 0) {
-    }
+    std::uint64_t found = 1;
+    while (found > 0)
+        found = co_await sequencing.tick();
 }
 
 db::Task<void> insert_many(TickBed& bed, int count, bool& done) {

@@ -4,8 +4,8 @@
 #include <set>
 
 #include "sluice/core/random.hpp"
+#include "sluice/outbox/postgres/internal/test_tick_bed.hpp"
 #include "sluice/testing/scale.hpp"
-#include "tick_bed.hpp"
 
 namespace sluice::outbox::postgres {
 namespace {
