@@ -1,4 +1,4 @@
-#include "tick_bed.hpp"
+#include "sluice/outbox/postgres/internal/test_tick_bed.hpp"
 
 #include "sluice/outbox/internal/log_reader.hpp"
 
