@@ -25,7 +25,7 @@ using namespace sluice;
 constexpr int kConnections = 16;
 constexpr std::size_t kPayloadBytes = 200;
 
-db::Task<void> place_order(db::UnitOfWork& unit, std::int64_t id, bool publishes) {
+db::Task<void> place_one(db::UnitOfWork& unit, std::int64_t id, bool publishes) {
     co_await unit.execute("insert into orders(id, article, quantity) values ($1, $2, 1)", id,
                           fmt::format("article {}", id % 100));
     if (!publishes) co_return;
@@ -41,7 +41,7 @@ db::Task<void> place_orders(db::DataSource& source, std::atomic<std::int64_t>& n
     for (;;) {
         const std::int64_t id = next.fetch_add(1);
         if (id >= end) co_return;
-        const auto body = [id, publishes](db::UnitOfWork& unit) { return place_order(unit, id, publishes); };
+        const auto body = [id, publishes](db::UnitOfWork& unit) { return place_one(unit, id, publishes); };
         co_await source.transaction({}, body);
     }
 }
