@@ -142,11 +142,7 @@ public:
                                          const std::string& payload) const {
         return "insert into sluice_message(queue, key, type, payload) values ((select number from sluice_queue where"
                " name = '" +
-               queue + "'), '" + key + "', 'Noted', " + payload_sql(payload) + ");";
-    }
-    /// A text as the column `payload` takes it.
-    [[nodiscard]] std::string payload_sql(const std::string& text) const {
-        return dialect() == db::Dialect::postgres ? "convert_to('" + text + "', 'UTF8')" : "'" + text + "'";
+               queue + "'), '" + key + "', 'Noted', " + sql_text.payload("'" + payload + "'") + ");";
     }
 
 private:
@@ -164,7 +160,7 @@ private:
         std::unique_ptr<db::Connection> connection = co_await source.acquire(db::AccessIntent::read);
         const db::Result result = co_await connection->query(sql);
         if (result.empty()) co_return std::nullopt;
-        co_return result.rows[0].get<std::optional<std::int64_t>>(0);
+        co_return as_number(result.rows[0].at(0));
     }
     static runtime::Task<bool> wait_for_number(LettersBed& bed, std::string sql, std::int64_t wanted) {
         const core::SteadyTime until = bed.shard.clock().steady_now() + kTooLong;

@@ -1,4 +1,4 @@
-// Dead letters delivered again in their old place, on a real file: before what waits, and overtaken by nothing.
+// Dead letters delivered again in their old place, on a real database: before what waits, and overtaken by nothing.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -10,7 +10,7 @@ namespace {
 
 using ::testing::ElementsAre;
 
-class ReplayInOrder : public ReplayOnFile {};
+class ReplayInOrder : public ReplayOnDatabase {};
 
 TEST_F(ReplayInOrder, comes_before_messages_of_its_key_that_still_wait) {
     bury("a", "1");
