@@ -39,7 +39,7 @@ protected:
     void publish(int count, const std::string& queue = "orders") {
         for (int i = 0; i < count; ++i) {
             const std::string number = std::to_string(++published);
-            bed.publish(queue, {{"k" + number, number}});
+            bed.publish_alone(queue, "k" + number, number);
         }
     }
     /// Publishes while retention is as told, and stops.

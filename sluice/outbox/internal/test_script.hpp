@@ -127,6 +127,12 @@ public:
         const auto body = [&message](db::UnitOfWork& unit) { return publish_one(unit, message); };
         run(database->transaction({}, body));
     }
+    /// One message that shares its tick with no other: on a server, units that commit quickly one after another may.
+    void publish_alone(const std::string& queue, const std::string& key, const std::string& payload) {
+        const core::Position before = outbox->head();
+        publish(queue, {{key, payload}});
+        EXPECT_TRUE(until([&] { return outbox->head() > before; })) << "nobody numbers";
+    }
     static runtime::Task<void> publish_one(db::UnitOfWork& unit, Outgoing message) {
         outbox::publish(unit, std::move(message));
         co_return;
