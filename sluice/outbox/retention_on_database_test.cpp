@@ -240,6 +240,7 @@ TEST_F(RetentionOnDatabase, a_tick_of_many_messages_goes_in_bounded_steps_too) {
     for (int i = 0; i < 10; ++i)
         many.emplace_back("a", std::to_string(i));
     bed.publish("orders", many);
+    ASSERT_TRUE(bed.drained());
     bed.publish("orders", {{"a", "newest"}});
     ASSERT_TRUE(bed.drained());
     bed.stop();
