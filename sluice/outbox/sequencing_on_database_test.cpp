@@ -231,10 +231,9 @@ TEST_F(SequencingOnSqlite, payloads_of_plain_sql_may_be_numbers) {
 }
 
 TEST_F(SequencingOnDatabase, headers_of_plain_sql_that_are_no_object_of_texts_are_handed_on_as_they_are) {
-    expect_ok(
-        bed.shell(std::string("insert into sluice_message(queue, key, type, headers, trace, payload) values"
-                  " (1, 'a', 'T', '{', ") +
-                  bed.sql_text.bytes("00") + ", '1'), (1, 'a', 'T', '{\"origin\":\"till\"}', null, '2');"));
+    expect_ok(bed.shell(std::string("insert into sluice_message(queue, key, type, headers, trace, payload) values"
+                                    " (1, 'a', 'T', '{', ") +
+                        bed.sql_text.bytes("00") + ", '1'), (1, 'a', 'T', '{\"origin\":\"till\"}', null, '2');"));
 
     ASSERT_TRUE(delivered(2));
 

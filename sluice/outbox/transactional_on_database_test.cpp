@@ -1,4 +1,5 @@
-// Handlers whose writes commit with the cursor, on a real database: what fails, what is kept, in which order it goes on.
+// Handlers whose writes commit with the cursor, on a real database: what fails, what is kept, in which order it goes
+// on.
 #include <algorithm>
 #include <set>
 
@@ -246,19 +247,25 @@ TEST(TransactionalOnDatabase, a_failing_statement_in_a_savepoint_of_the_handler_
     EXPECT_EQ(bad.tries, payloads(4));
 }
 
-TEST(TransactionalOnSqlite, a_failing_statement_that_the_handler_swallows_harms_nothing) {
+/// PostgreSQL's transaction is lost with the statement (docs/databases.md), SQLite's goes on.
+TEST(TransactionalOnDatabase, a_failing_statement_that_the_handler_swallows_harms_no_other_message) {
     Transactional test;
     test.declare();
     test.bed.publish("orders", numbered(4));
     BadStatement bad{BadStatement::Dealing::swallow, {}};
+    SubscriptionSettings settings = patient();
+    settings.max_attempts = 3;
     auto builder = test.prepare();
-    builder.transactional("orders", "audit", bad.handler(), patient());
+    builder.transactional("orders", "audit", bad.handler(), settings);
     test.bed.start(builder);
 
     ASSERT_TRUE(test.bed.drained());
 
-    EXPECT_EQ(test.effects.committed(), payloads(4));
-    EXPECT_EQ(bad.tries, payloads(4));
+    const bool lost = test.bed.dialect() == db::Dialect::postgres;
+    EXPECT_EQ(test.bed.number("select count(*) from sluice_dead_letter where payload = '2'"), lost ? 1 : 0);
+    std::vector<std::string> committed = test.effects.committed();
+    EXPECT_EQ(std::erase(committed, "2"), lost ? 0U : 1U);
+    EXPECT_THAT(committed, ElementsAre("1", "3", "4"));
 }
 
 /// A child without its parent: seen only at COMMIT, when no message is at hand.

@@ -111,7 +111,8 @@ db::Task<std::optional<Housekeeping::Kept>> Housekeeping::kept_after(db::Session
     for (const db::Row& row : results[0]) {
         const Tick tick = read_tick(row, deps_.source->name());
         if (!replayed.apply(tick)) co_return std::nullopt;
-        if (tick.diff && !tick.diff->cut && postgres::sees_any(tick.diff->snapshot)) kept.removed_in = tick.diff->snapshot;
+        if (tick.diff && !tick.diff->cut && postgres::sees_any(tick.diff->snapshot))
+            kept.removed_in = tick.diff->snapshot;
     }
     if (replayed.newest() != last) co_return std::nullopt;
     kept.state = replayed.checkpoint();
@@ -120,8 +121,7 @@ db::Task<std::optional<Housekeeping::Kept>> Housekeeping::kept_after(db::Session
 
 /// The oldest row kept carries what a start begins with.
 db::Task<void> Housekeeping::trim(db::UnitOfWork& unit, std::int64_t first_kept, const Kept& kept) {
-    if (unit.dialect() == db::Dialect::postgres)
-        co_await unit.run(postgres::mark_removed(first_kept, kept.removed_in));
+    if (unit.dialect() == db::Dialect::postgres) co_await unit.run(postgres::mark_removed(first_kept, kept.removed_in));
     const std::uint64_t marked = co_await unit.execute("update sluice_tick set checkpoint = $1 where n = $2",
                                                        db::to_bytes(encode_checkpoint(kept.state)), first_kept);
     if (marked != 1)

@@ -1,5 +1,5 @@
-// For the module's tests: a real database of the kind that the run asks for (testing::TestDatabase) with its outbox, on a
-// shard that runs on the test's own thread.
+// For the module's tests: a real database of the kind that the run asks for (testing::TestDatabase) with its outbox, on
+// a shard that runs on the test's own thread.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -144,9 +144,7 @@ inline SubscriptionSettings patient() {
 /// is answered as told.
 class Effects {
 public:
-    explicit Effects(Testbed& bed) : watch(bed), bed_(bed) {
-        bed.make_list("effect", "key text, payload text");
-    }
+    explicit Effects(Testbed& bed) : watch(bed), bed_(bed) { bed.make_list("effect", "key text, payload text"); }
 
     /// Nothing: ok. May throw. For batches anything but ok is thrown.
     std::function<Outcome(const Message&)> answer;

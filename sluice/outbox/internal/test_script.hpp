@@ -1,5 +1,5 @@
-// For the module's tests: handlers that do as they are told, waiting for what will come true, and the database's command
-// line as a process of its own.
+// For the module's tests: handlers that do as they are told, waiting for what will come true, and the database's
+// command line as a process of its own.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -151,6 +151,16 @@ public:
                queue + "'), '" + key + "', 'Noted', " + sql_text.payload("'" + payload + "'") + ");";
     }
 
+    static runtime::Task<bool> wait_for_number(LettersBed& bed, std::string sql, std::int64_t wanted) {
+        const core::SteadyTime until = bed.shard.clock().steady_now() + kTooLong;
+        for (;;) {
+            const std::optional<std::int64_t> number = co_await number_or_none(*bed.database, sql);
+            if (number == wanted) co_return true;
+            if (bed.shard.clock().steady_now() > until) co_return false;
+            co_await runtime::sleep_for(std::chrono::milliseconds(1));
+        }
+    }
+
 private:
     static constexpr std::chrono::seconds kTooLong{20};
 
@@ -167,15 +177,6 @@ private:
         const db::Result result = co_await connection->query(sql);
         if (result.empty()) co_return std::nullopt;
         co_return as_number(result.rows[0].at(0));
-    }
-    static runtime::Task<bool> wait_for_number(LettersBed& bed, std::string sql, std::int64_t wanted) {
-        const core::SteadyTime until = bed.shard.clock().steady_now() + kTooLong;
-        for (;;) {
-            const std::optional<std::int64_t> number = co_await number_or_none(*bed.database, sql);
-            if (number == wanted) co_return true;
-            if (bed.shard.clock().steady_now() > until) co_return false;
-            co_await runtime::sleep_for(std::chrono::milliseconds(1));
-        }
     }
 
     std::list<Script> scripts_;

@@ -17,8 +17,8 @@ constexpr const char* kQueue =
 
 constexpr const char* kMessageId = "create sequence sluice_message_id as bigint cache 1";
 
-// Written once, never updated, found by the transactions that wrote it. xid stands before id so that its default is taken
-// first: whoever has no transaction id yet cannot own a lower id.
+// Written once, never updated, found by the transactions that wrote it. xid stands before id so that its default is
+// taken first: whoever has no transaction id yet cannot own a lower id.
 constexpr const char* kMessage =
     "create table sluice_message("
     " xid xid8 not null default pg_current_xact_id(),"
@@ -178,9 +178,8 @@ $body$)";
 
 std::vector<std::string> postgres_tables() {
     std::vector<std::string> statements;
-    for (const char* const text :
-         {kQueue, kMessageId, kMessage, kOwnMessageId, kTick, kSubscription, kCursor, kAttempt, kParked, kDeadLetter,
-          kDeadLetterByState, kDeadLetterAudit, kQueueId, kPublish})
+    for (const char* const text : {kQueue, kMessageId, kMessage, kOwnMessageId, kTick, kSubscription, kCursor, kAttempt,
+                                   kParked, kDeadLetter, kDeadLetterByState, kDeadLetterAudit, kQueueId, kPublish})
         statements.push_back(sql::expand(text, db::Dialect::postgres));
     return statements;
 }

@@ -49,7 +49,8 @@ TickSequencer::TickSequencer(SequencingContext context)
     metrics_.messages = all.counter("sluice_outbox_sequenced_total", "Messages numbered", labels);
     metrics_.fenced =
         all.counter("sluice_outbox_ticks_fenced_total", "Ticks that another process was quicker with", labels);
-    metrics_.failures = all.counter("sluice_outbox_tick_failures_total", "Ticks that failed and are tried again", labels);
+    metrics_.failures =
+        all.counter("sluice_outbox_tick_failures_total", "Ticks that failed and are tried again", labels);
     metrics_.tick_messages = all.histogram("sluice_outbox_tick_messages", "Messages per tick", labels,
                                            {1, 3, 10, 30, 100, 300, 1'000, 10'000});
 }
@@ -120,15 +121,16 @@ db::Task<void> TickSequencer::load_queues(db::UnitOfWork& unit) {
     }
 }
 
-/// What this process remembers of the newest row is a guess: another process, or a commit whose outcome was unknown, may
-/// have added some.
+/// What this process remembers of the newest row is a guess: another process, or a commit whose outcome was unknown,
+/// may have added some.
 db::Task<void> TickSequencer::catch_up(db::UnitOfWork& unit, std::int64_t newest, Attempt& attempt) {
     const std::int64_t known = memory_.ledger.newest();
     if (newest < known) {
-        throw Error(ErrorKind::corrupt, source_,
-                    fmt::format("sluice_tick ends at {} where {} was durable: the server lost its newest transactions, or"
-                                " was restored. Restart this process",
-                                newest, known));
+        throw Error(
+            ErrorKind::corrupt, source_,
+            fmt::format("sluice_tick ends at {} where {} was durable: the server lost its newest transactions, or"
+                        " was restored. Restart this process",
+                        newest, known));
     }
     cut_.clear();
     co_await read_ticks(unit, known + 1, attempt);
@@ -220,8 +222,9 @@ db::Task<NewRows> TickSequencer::rest_of_cut(db::UnitOfWork& unit) {
     const std::vector<db::Result> found = co_await unit.run(std::move(select));
     NewRows rows = read_rows(found[0], count);
     if (rows.ids.size() != count) {
-        throw Error(ErrorKind::corrupt, source_,
-                    fmt::format("{} of {} messages vanished before they were numbered", count - rows.ids.size(), count));
+        throw Error(
+            ErrorKind::corrupt, source_,
+            fmt::format("{} of {} messages vanished before they were numbered", count - rows.ids.size(), count));
     }
     rows.more = cut_.size() > count || !cut_whole_;
     co_return rows;
