@@ -15,7 +15,7 @@ import sys
 import xml.etree.ElementTree as xml
 
 RESULTS = pathlib.Path("build/results")
-DATABASES = ("sqlite", "postgres", "mariadb")
+DATABASES = ("sqlite", "postgres", "pgbouncer", "mariadb")
 TAIL_LINES = 25
 SHOWN_FAILURES = 30
 
@@ -37,7 +37,7 @@ class Counts:
     def add_sqlite_twins(self):
         """Counts what ran on SQLite in a program whose name does not say so."""
         again = {(stage, program.replace(f"_{database}_test", "_test"), case) for stage, program, case in self.cases
-                 for database in named_databases(program)}
+                 for database in ("postgres", "mariadb")}
         for twin in again & self.cases.keys():
             if not named_databases(" ".join(twin)):
                 self.databases["sqlite"][self.cases[twin]] += 1

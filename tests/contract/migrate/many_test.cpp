@@ -66,7 +66,14 @@ TEST_P(ManyDatabases, one_that_is_broken_is_reported_and_the_others_are_migrated
     EXPECT_EQ(migrated, size() - 1);
 }
 
-INSTANTIATE_TEST_SUITE_P(Migrate, ManyDatabases, ::testing::ValuesIn(drivers()), name_of_driver);
+/// Without the pooler, which would keep connections to each of them.
+std::vector<const Driver*> databases() {
+    std::vector<const Driver*> all = drivers();
+    std::erase_if(all, [](const Driver* driver) { return driver->name() == "pgbouncer"; });
+    return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(Migrate, ManyDatabases, ::testing::ValuesIn(databases()), name_of_driver);
 
 }  // namespace
 }  // namespace sluice::contract

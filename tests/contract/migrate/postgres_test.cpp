@@ -189,7 +189,8 @@ TEST_P(MigratingPostgres, an_invalid_index_of_somebody_else_is_not_taken_for_the
     EXPECT_EQ(run(steps).steps.at(2).state, StepState::applied_now);
 }
 
-INSTANTIATE_TEST_SUITE_P(Migrate, MigratingPostgres, ::testing::Values(&postgres_driver()), name_of_driver);
+INSTANTIATE_TEST_SUITE_P(Migrate, MigratingPostgres, ::testing::Values(&postgres_driver(), &pgbouncer_driver()),
+                         name_of_driver);
 
 }  // namespace
 }  // namespace sluice::contract

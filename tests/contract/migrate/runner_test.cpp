@@ -60,7 +60,7 @@ TEST_P(Migrating, a_failing_step_leaves_nothing_and_keeps_those_before_it) {
     EXPECT_NE(text.find("in `insert into nowhere(x) values (?)`"), std::string::npos) << text;
     EXPECT_EQ(count("sluice_migrations"), 2);
     // Where DDL ends a transaction the table stays, and the step goes on behind it.
-    EXPECT_EQ(has_table("c"), driver().name() == "mariadb");
+    EXPECT_EQ(has_table("c"), source().dialect() == db::Dialect::mariadb);
     steps.back() = step_of(3, {"create table c(x integer)", "insert into c(x) values (1)"});
     EXPECT_EQ(run(steps).steps.at(2).state, StepState::applied_now);
     EXPECT_EQ(count("c"), 1);
@@ -126,9 +126,9 @@ struct LockSql {
     std::string let_go;
 };
 
-LockSql lock_of(const Driver& driver) {
-    if (driver.name() == "postgres") return {"select pg_advisory_xact_lock(8317151707346070887)", "select 1"};
-    if (driver.name() == "mariadb")
+LockSql lock_of(db::Dialect dialect) {
+    if (dialect == db::Dialect::postgres) return {"select pg_advisory_xact_lock(8317151707346070887)", "select 1"};
+    if (dialect == db::Dialect::mariadb)
         return {"select get_lock(concat('sluice_migrate_', md5(database())), 10)",
                 "select release_lock(concat('sluice_migrate_', md5(database())))"};
     return {"create table held(x integer)", "select 1"};
@@ -137,7 +137,7 @@ LockSql lock_of(const Driver& driver) {
 TEST_P(Migrating, the_wait_for_another_program_is_bounded_and_says_so) {
     std::string text;
     const auto migrate_meanwhile = [&](db::UnitOfWork& unit) -> Task<void> {
-        co_await unit.query(lock_of(driver()).take);
+        co_await unit.query(lock_of(source().dialect()).take);
         const auto other = sandbox().open(metrics());
         migrate::Runner runner({two_tables()}, {}, {.lock_wait = std::chrono::milliseconds(80)});
         try {
@@ -146,7 +146,7 @@ TEST_P(Migrating, the_wait_for_another_program_is_bounded_and_says_so) {
             text = error.what();
         }
         co_await other->close();
-        co_await unit.query(lock_of(driver()).let_go);
+        co_await unit.query(lock_of(source().dialect()).let_go);
         throw std::runtime_error("let go");
     };
     EXPECT_EQ(outcome(migrate_meanwhile), "let go");

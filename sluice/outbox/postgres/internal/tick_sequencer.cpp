@@ -197,7 +197,7 @@ db::Task<void> TickSequencer::number(db::UnitOfWork& unit, Attempt& attempt) {
 
 /// What the next tick reads. A reader of `id > last` finds the same while nobody commits late, and loses whatever does.
 Diff TickSequencer::diff_to_read() const {
-    if (!core::mutant("outbox_naive_id_poll")) return memory_.diff;
+    if (!core::mutant("outbox_ticks_by_id")) return memory_.diff;
     return {Snapshot{}, std::nullopt, memory_.ledger.highest_id()};
 }
 
@@ -239,7 +239,7 @@ db::Task<void> TickSequencer::plan(db::UnitOfWork& unit, NewRows& rows, const Fa
     attempt.more = rows.more;
     TickDiff diff{facts.snapshot, std::nullopt, facts.identity, facts.last_value};
     if (memory_.diff.target) diff.snapshot = memory_.diff.target->text();
-    if (rows.more) diff.cut = rows.ids.back();
+    if (rows.more && !core::mutant("outbox_cut_forgets_the_rest")) diff.cut = rows.ids.back();
     attempt.ours = number_rows(rows, ledger, memory_.queue_names, now);
     attempt.ours->tick.diff = std::move(diff);
     auto& last = unit.attachment<LastStatements>();
