@@ -37,7 +37,7 @@ class Counts:
     def add_sqlite_twins(self):
         """Counts what ran on SQLite in a program whose name does not say so."""
         again = {(stage, program.replace(f"_{database}_test", "_test"), case) for stage, program, case in self.cases
-                 for database in ("postgres", "mariadb")}
+                 for database in ("postgres", "mariadb") if f"_{database}_" in program}
         for twin in again & self.cases.keys():
             if not named_databases(" ".join(twin)):
                 self.databases["sqlite"][self.cases[twin]] += 1
