@@ -66,7 +66,7 @@ TEST_F(SequencingOnDatabase, an_insert_by_the_command_line_is_delivered) {
     EXPECT_GT(message.created_at.time_since_epoch().count(), 1'600'000'000'000'000);
 }
 
-// docs/outbox.md, "From plain SQL", quotes these.
+// docs/outbox.md, "From plain SQL", quotes the first two.
 constexpr const char* kSqliteSql = R"sql(
     begin immediate;
     insert into sluice_message(queue, key, type, payload)
