@@ -280,55 +280,55 @@ TEST(OneDatabaseTwoRuntimes, a_key_that_was_set_aside_is_not_the_overtaken_owner
     EXPECT_EQ(test.bed.number("select count(*) from effect"), 2);
 }
 
-TEST(TwoDatabases, tenants_beside_each_other_see_their_own_messages_and_numbers) {
-    Testbed a;
-    Testbed b;
-    Seen seen_a;
-    Seen seen_b;
-    auto builder_a = a.builder();
-    builder_a.queue("orders", lanes(1)).transactional("orders", "audit", seen_a.handler());
-    a.start(builder_a);
-    auto builder_b = Outbox::builder(b.database, a.shard, b.log(), b.metrics);
-    builder_b.queue("orders", lanes(1)).transactional("orders", "audit", seen_b.handler());
-    b.outbox = a.run(builder_b.start());
+/// Two tenants of one process, both on one shard.
+struct TwoTenants {
+    TwoTenants() {
+        start(a, seen_a);
+        start(b, seen_b);
+    }
+    ~TwoTenants() {
+        b.stop();
+        a.stop();
+    }
+    TwoTenants(const TwoTenants&) = delete;
+    TwoTenants& operator=(const TwoTenants&) = delete;
 
-    for (int i = 0; i < 10; ++i) {
-        a.publish("orders", {{"k", "a" + std::to_string(i)}});
-        if (i % 2 != 0) continue;
-        // On the shard where its outbox lives: another would wait for a unit that this thread has to end.
-        const std::vector<std::pair<std::string, std::string>> one{{"k", "b" + std::to_string(i)}};
-        const auto body = [&one](db::UnitOfWork& unit) { return Testbed::publish_in(unit, "orders", one); };
-        a.run(b.database->transaction({}, body));
+    static void start(Testbed& bed, Seen& seen) {
+        auto builder = bed.builder();
+        builder.queue("orders", lanes(1)).transactional("orders", "audit", seen.handler());
+        bed.start(builder);
     }
 
-    EXPECT_TRUE(a.drained());
-    EXPECT_TRUE(a.run(b.outbox->drained(kPatience)));
-    EXPECT_EQ(seen_a.messages.size(), 10U);
-    EXPECT_THAT(seen_b.payloads(), ElementsAre("b0", "b2", "b4", "b6", "b8"));
-    EXPECT_EQ(seen_b.messages.back().sequence, core::Sequence(5));
-    a.run(b.outbox->stop(std::chrono::seconds(5)));
-    b.outbox.reset();
+    Testbed a;
+    Testbed b{a.own_shard};
+    Seen seen_a;
+    Seen seen_b;
+};
+
+TEST(TwoDatabases, tenants_beside_each_other_see_their_own_messages_and_numbers) {
+    TwoTenants test;
+
+    for (int i = 0; i < 10; ++i) {
+        test.a.publish("orders", {{"k", "a" + std::to_string(i)}});
+        if (i % 2 == 0) test.b.publish("orders", {{"k", "b" + std::to_string(i)}});
+    }
+
+    EXPECT_TRUE(test.a.drained());
+    EXPECT_TRUE(test.b.drained());
+    EXPECT_EQ(test.seen_a.messages.size(), 10U);
+    EXPECT_THAT(test.seen_b.payloads(), ElementsAre("b0", "b2", "b4", "b6", "b8"));
+    EXPECT_EQ(test.seen_b.messages.back().sequence, core::Sequence(5));
 }
 
 TEST(TwoDatabases, one_tenant_stops_while_the_other_goes_on) {
-    Testbed a;
-    Testbed b;
-    Seen seen_a;
-    Seen seen_b;
-    auto builder_a = a.builder();
-    builder_a.queue("orders", lanes(1)).transactional("orders", "audit", seen_a.handler());
-    a.start(builder_a);
-    auto builder_b = Outbox::builder(b.database, a.shard, b.log(), b.metrics);
-    builder_b.queue("orders", lanes(1)).transactional("orders", "audit", seen_b.handler());
-    b.outbox = a.run(builder_b.start());
+    TwoTenants test;
 
-    a.run(b.outbox->stop(std::chrono::seconds(5)));
-    b.outbox.reset();
-    a.publish("orders", {{"k", "1"}});
+    test.b.stop();
+    test.a.publish("orders", {{"k", "1"}});
 
-    EXPECT_TRUE(a.drained());
-    EXPECT_THAT(seen_a.payloads(), ElementsAre("1"));
-    EXPECT_THAT(seen_b.payloads(), IsEmpty());
+    EXPECT_TRUE(test.a.drained());
+    EXPECT_THAT(test.seen_a.payloads(), ElementsAre("1"));
+    EXPECT_THAT(test.seen_b.payloads(), IsEmpty());
 }
 
 }  // namespace

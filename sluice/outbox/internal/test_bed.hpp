@@ -27,7 +27,13 @@ class Testbed {
 public:
     using Adjust = std::function<void(db::sqlite::Settings&)>;
     /// `adjust`: what is to differ from SQLite's settings; for tests that are about them.
-    explicit Testbed(Adjust adjust = {}) : adjust_(std::move(adjust)) { database = open(); }
+    explicit Testbed(Adjust adjust = {})
+        : Testbed(std::make_shared<runtime::Shard>(0, core::real_clock()), std::move(adjust)) {}
+    /// Beside another one, on its `own_shard`: one thread runs only one.
+    explicit Testbed(std::shared_ptr<runtime::Shard> shared, Adjust adjust = {})
+        : own_shard(std::move(shared)), adjust_(std::move(adjust)) {
+        database = open();
+    }
     ~Testbed() {
         stop();
         if (::testing::Test::HasFailure()) show_log();
@@ -114,7 +120,8 @@ public:
     TestSql sql_text{base.dialect()};
     core::Metrics metrics;
     std::shared_ptr<testing::CapturingSink> sink = std::make_shared<testing::CapturingSink>();
-    runtime::Shard shard{0, core::real_clock()};
+    std::shared_ptr<runtime::Shard> own_shard;  // shared by beds beside each other
+    runtime::Shard& shard = *own_shard;
     std::shared_ptr<db::DataSource> database;
     std::unique_ptr<Outbox> outbox;
 
