@@ -1,4 +1,4 @@
-// From publish to handler on a real file.
+// From publish to handler on a real database.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -3,6 +3,9 @@
 - GoogleTest programs: their JSON file; a program that ended badly although its JSON shows no failure is one failure.
 - Node's test runner: its closing `# pass N` lines.  - Others: a last line `N passed, N failed, N skipped`, else the exit status.
 - checks.tsv: checks of our own, a line each.
+
+A case counts for the databases that its name or its program's names. What <program>_<database>_test runs again ran on SQLite
+in <program>_test (sluice_on_database in tests/CMakeLists.txt) and counts there too.
 """
 import argparse
 import json
@@ -22,26 +25,39 @@ class Counts:
         self.passed = self.failed = self.skipped = 0
         self.failures = []  # (name, last lines of its output)
         self.databases = {name: [0, 0] for name in DATABASES}  # run, skipped
+        self.cases = {}  # (stage, program, suite and case) of GoogleTest -> whether it was skipped
 
     def add(self, verdict, name, tail="", weight=1):
         setattr(self, verdict, getattr(self, verdict) + weight)
         if verdict == "failed":
             self.failures.append((name, tail))
-        for database in DATABASES:
-            if database in name.lower():
-                self.databases[database][verdict == "skipped"] += weight
+        for database in named_databases(name):
+            self.databases[database][verdict == "skipped"] += weight
+
+    def add_sqlite_twins(self):
+        """Counts what ran on SQLite in a program whose name does not say so."""
+        again = {(stage, program.replace(f"_{database}_test", "_test"), case) for stage, program, case in self.cases
+                 for database in ("postgres", "mariadb") if f"_{database}_" in program}
+        for twin in again & self.cases.keys():
+            if not named_databases(" ".join(twin)):
+                self.databases["sqlite"][self.cases[twin]] += 1
 
     def merge(self, other):
         self.passed += other.passed
         self.failed += other.failed
         self.skipped += other.skipped
         self.failures += other.failures
+        self.cases |= other.cases
         for database in DATABASES:
             for index in (0, 1):
                 self.databases[database][index] += other.databases[database][index]
 
     def line(self):
         return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
+
+
+def named_databases(name):
+    return [database for database in DATABASES if database in name.lower()]
 
 
 def last_lines(text):
@@ -58,11 +74,14 @@ def add_gtest(counts, path, program):
     for suite in json.loads(path.read_text(errors="replace"))["testsuites"]:
         for case in suite["testsuite"]:
             name = f"{program}: {suite['name']}.{case['name']}"
+            key = (path.parent.name.split(".")[0], program, f"{suite['name']}.{case['name']}")
+            counts.cases[key] = False
             if case.get("failures"):
                 counts.add("failed", name, last_lines("\n".join(failure["failure"] for failure in case["failures"])))
                 failed += 1
             elif case.get("status") == "NOTRUN" or case.get("result") in ("SKIPPED", "SUPPRESSED"):
                 counts.add("skipped", name)
+                counts.cases[key] = True
             else:
                 counts.add("passed", name)
     return failed
@@ -211,6 +230,7 @@ def report_all():
         print("\nslowest translation units of the release build")
         for output, seconds in slowest_units():
             print(f"{seconds:>6.1f} s  {output}")
+        total.add_sqlite_twins()
         print_databases(total)
     if total.failures:
         print()

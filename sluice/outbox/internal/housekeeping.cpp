@@ -35,9 +35,13 @@ const RemovedRows& removed_rows(db::Dialect dialect) {
         "delete from sluice_message where id in (select id from sluice_message"
         " where id < (select lowest_id from sluice_tick order by n limit 1) order by id limit $1)"};
     static constexpr RemovedRows by_transaction = {
-        "select 1 from sluice_message where xid < (select removed_below from sluice_tick order by n limit 1) limit 1",
+        "select 1 from sluice_message"
+        " where xid < (select pg_snapshot_xmax(removed_in) from sluice_tick order by n limit 1)"
+        " and pg_visible_in_snapshot(xid, (select removed_in from sluice_tick order by n limit 1)) limit 1",
         "delete from sluice_message where ctid = any(array(select ctid from sluice_message"
-        " where xid < (select removed_below from sluice_tick order by n limit 1) order by xid, id limit $1))"};
+        " where xid < (select pg_snapshot_xmax(removed_in) from sluice_tick order by n limit 1)"
+        " and pg_visible_in_snapshot(xid, (select removed_in from sluice_tick order by n limit 1))"
+        " order by xid, id limit $1))"};
     return dialect == db::Dialect::postgres ? by_transaction : by_id;
 }
 
@@ -107,7 +111,8 @@ db::Task<std::optional<Housekeeping::Kept>> Housekeeping::kept_after(db::Session
     for (const db::Row& row : results[0]) {
         const Tick tick = read_tick(row, deps_.source->name());
         if (!replayed.apply(tick)) co_return std::nullopt;
-        if (tick.diff && !tick.diff->cut) kept.removed_below = postgres::ended_before(tick.diff->snapshot);
+        if (tick.diff && !tick.diff->cut && postgres::sees_any(tick.diff->snapshot))
+            kept.removed_in = tick.diff->snapshot;
     }
     if (replayed.newest() != last) co_return std::nullopt;
     kept.state = replayed.checkpoint();
@@ -116,8 +121,7 @@ db::Task<std::optional<Housekeeping::Kept>> Housekeeping::kept_after(db::Session
 
 /// The oldest row kept carries what a start begins with.
 db::Task<void> Housekeeping::trim(db::UnitOfWork& unit, std::int64_t first_kept, const Kept& kept) {
-    if (unit.dialect() == db::Dialect::postgres)
-        co_await unit.run(postgres::mark_removed(first_kept, kept.removed_below));
+    if (unit.dialect() == db::Dialect::postgres) co_await unit.run(postgres::mark_removed(first_kept, kept.removed_in));
     const std::uint64_t marked = co_await unit.execute("update sluice_tick set checkpoint = $1 where n = $2",
                                                        db::to_bytes(encode_checkpoint(kept.state)), first_kept);
     if (marked != 1)

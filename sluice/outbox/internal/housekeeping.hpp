@@ -32,8 +32,8 @@ public:
 private:
     /// What stays of the ticks that are removed, in the oldest one kept.
     struct Kept {
-        std::vector<NextSequence> state;            // where every lane stands behind them
-        std::optional<std::int64_t> removed_below;  // PostgreSQL: messages of lower transactions were theirs
+        std::vector<NextSequence> state;        // where every lane stands behind them
+        std::optional<std::string> removed_in;  // PostgreSQL: messages that this snapshot sees were theirs
     };
 
     db::Task<std::optional<core::SystemTime>> cutoff(db::Session& session);

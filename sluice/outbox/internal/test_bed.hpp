@@ -7,11 +7,14 @@
 #include <functional>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "sluice/db/sqlite/database.hpp"
 #include "sluice/migrate/runner.hpp"
+#include "sluice/outbox/internal/test_sql.hpp"
 #include "sluice/outbox/outbox.hpp"
 #include "sluice/runtime/run_task.hpp"
 #include "sluice/testing/log_capture.hpp"
@@ -24,7 +27,13 @@ class Testbed {
 public:
     using Adjust = std::function<void(db::sqlite::Settings&)>;
     /// `adjust`: what is to differ from SQLite's settings; for tests that are about them.
-    explicit Testbed(Adjust adjust = {}) : adjust_(std::move(adjust)) { database = open(); }
+    explicit Testbed(Adjust adjust = {})
+        : Testbed(std::make_shared<runtime::Shard>(0, core::real_clock()), std::move(adjust)) {}
+    /// Beside another one, on its `own_shard`: one thread runs only one.
+    explicit Testbed(std::shared_ptr<runtime::Shard> shared, Adjust adjust = {})
+        : own_shard(std::move(shared)), adjust_(std::move(adjust)) {
+        database = open();
+    }
     ~Testbed() {
         stop();
         if (::testing::Test::HasFailure()) show_log();
@@ -80,23 +89,39 @@ public:
         return message;
     }
 
-    /// The first column of the first row.
+    /// The first column of the first row; what is true is 1.
     std::int64_t number(std::string sql) { return run(first_number(*database, std::move(sql))); }
     void execute(std::string sql) { run(execute_on(*database, std::move(sql))); }
     static runtime::Task<std::int64_t> first_number(db::DataSource& source, std::string sql) {
         std::unique_ptr<db::Connection> connection = co_await source.acquire(db::AccessIntent::read);
         const db::Result result = co_await connection->query(sql);
-        co_return result.rows.at(0).get<std::int64_t>(0);
+        co_return as_number(result.rows.at(0).at(0)).value();
     }
+    /// A table whose rows number themselves in the column `n`, unless it is there.
+    void make_list(const std::string& name, const std::string& columns) { execute(sql_text.list(name, columns)); }
+    /// From now on every `event`, as in "after update on sluice_cursor", does `action` as well where `when` holds.
+    void make_trigger(const std::string& name, const std::string& event, const std::string& when,
+                      const std::string& action) {
+        for (const std::string& statement : sql_text.trigger(name, event, when, action))
+            execute(statement);
+    }
+    /// From now on every `event`, as in "delete on sluice_tick", fails with `text`, until the trigger is dropped.
+    void make_failing(const std::string& name, const std::string& event, const std::string& text,
+                      const std::string& when = {}) {
+        make_trigger(name, "before " + event, when, sql_text.fail(text));
+    }
+    void drop_trigger(const std::string& name) { execute(sql_text.drop_trigger(name)); }
     static runtime::Task<void> execute_on(db::DataSource& source, std::string sql) {
         std::unique_ptr<db::Connection> connection = co_await source.acquire(db::AccessIntent::write);
         co_await connection->execute(sql);
     }
 
     testing::TestDatabase base;
+    TestSql sql_text{base.dialect()};
     core::Metrics metrics;
     std::shared_ptr<testing::CapturingSink> sink = std::make_shared<testing::CapturingSink>();
-    runtime::Shard shard{0, core::real_clock()};
+    std::shared_ptr<runtime::Shard> own_shard;  // shared by beds beside each other
+    runtime::Shard& shard = *own_shard;
     std::shared_ptr<db::DataSource> database;
     std::unique_ptr<Outbox> outbox;
 

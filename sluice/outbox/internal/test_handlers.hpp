@@ -72,6 +72,28 @@ private:
     std::list<runtime::Wake*> waiters_;
 };
 
+/// Handlers that are content with everything.
+inline db::Task<Outcome> ignore(db::UnitOfWork&, const Message&) {
+    co_return Outcome::ok();
+}
+inline db::Task<void> ignore_batch(LeasedBatch& batch) {
+    for (std::size_t i = 0; i < batch.messages().size(); ++i)
+        batch.settle(i, Outcome::ok());
+    co_return;
+}
+
+inline db::Task<void> open_gate(Gate& gate) {
+    gate.open();
+    co_return;
+}
+/// Tasks begin in their order: the workers know of the stop when the handlers go on.
+inline db::Task<void> stop_and_open(Outbox& outbox, Gate& gate, runtime::Shard& shard) {
+    runtime::TaskScope scope(shard, core::Logger());
+    scope.spawn("stop", outbox.stop(kPatience));
+    scope.spawn("open", open_gate(gate));
+    co_await scope.join();
+}
+
 /// Asks the database until the first column of the first row is `wanted`. Answers what it was last.
 inline runtime::Task<std::int64_t> until_number(db::DataSource& source, std::string sql, std::int64_t wanted) {
     const auto end = std::chrono::steady_clock::now() + kPatience;
@@ -122,9 +144,7 @@ inline SubscriptionSettings patient() {
 /// is answered as told.
 class Effects {
 public:
-    explicit Effects(Testbed& bed) : watch(bed), bed_(bed) {
-        bed.execute("create table if not exists effect(n integer primary key, key text, payload text)");
-    }
+    explicit Effects(Testbed& bed) : watch(bed), bed_(bed) { bed.make_list("effect", "key text, payload text"); }
 
     /// Nothing: ok. May throw. For batches anything but ok is thrown.
     std::function<Outcome(const Message&)> answer;
@@ -172,7 +192,7 @@ private:
     Testbed& bed_;
 };
 
-/// Holds the file's write lock until `gate` opens, then gives up what it wrote.
+/// Holds the write lock of an SQLite file until `gate` opens, then gives up what it wrote.
 inline db::Task<void> write_and_wait(db::UnitOfWork& unit, Gate& gate, Watch& watch) {
     co_await unit.execute("insert into effect(key, payload) values ('lock', '')");
     watch.ring();

@@ -11,7 +11,7 @@
 namespace sluice::outbox {
 
 /// One lane, so that whatever goes on does so past the key that waits.
-class ParkedOnFile : public ::testing::Test {
+class ParkedOnDatabase : public ::testing::Test {
 protected:
     void start(SubscriptionSettings settings = hasty()) {
         auto builder = bed.builder();

@@ -12,7 +12,7 @@
 namespace sluice::outbox {
 
 /// One lane, two subscriptions: whatever "audit" refuses, "mail" has had already.
-class ReplayOnFile : public ::testing::Test {
+class ReplayOnDatabase : public ::testing::Test {
 protected:
     void SetUp() override { start(); }
     void start() {

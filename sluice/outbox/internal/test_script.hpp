@@ -127,6 +127,12 @@ public:
         const auto body = [&message](db::UnitOfWork& unit) { return publish_one(unit, message); };
         run(database->transaction({}, body));
     }
+    /// One message that shares its tick with no other: on a server, units that commit quickly one after another may.
+    void publish_alone(const std::string& queue, const std::string& key, const std::string& payload) {
+        const core::Position before = outbox->head();
+        publish(queue, {{key, payload}});
+        EXPECT_TRUE(until([&] { return outbox->head() > before; })) << "nobody numbers";
+    }
     static runtime::Task<void> publish_one(db::UnitOfWork& unit, Outgoing message) {
         outbox::publish(unit, std::move(message));
         co_return;
@@ -142,11 +148,17 @@ public:
                                          const std::string& payload) const {
         return "insert into sluice_message(queue, key, type, payload) values ((select number from sluice_queue where"
                " name = '" +
-               queue + "'), '" + key + "', 'Noted', " + payload_sql(payload) + ");";
+               queue + "'), '" + key + "', 'Noted', " + sql_text.payload("'" + payload + "'") + ");";
     }
-    /// A text as the column `payload` takes it.
-    [[nodiscard]] std::string payload_sql(const std::string& text) const {
-        return dialect() == db::Dialect::postgres ? "convert_to('" + text + "', 'UTF8')" : "'" + text + "'";
+
+    static runtime::Task<bool> wait_for_number(LettersBed& bed, std::string sql, std::int64_t wanted) {
+        const core::SteadyTime until = bed.shard.clock().steady_now() + kTooLong;
+        for (;;) {
+            const std::optional<std::int64_t> number = co_await number_or_none(*bed.database, sql);
+            if (number == wanted) co_return true;
+            if (bed.shard.clock().steady_now() > until) co_return false;
+            co_await runtime::sleep_for(std::chrono::milliseconds(1));
+        }
     }
 
 private:
@@ -164,16 +176,7 @@ private:
         std::unique_ptr<db::Connection> connection = co_await source.acquire(db::AccessIntent::read);
         const db::Result result = co_await connection->query(sql);
         if (result.empty()) co_return std::nullopt;
-        co_return result.rows[0].get<std::optional<std::int64_t>>(0);
-    }
-    static runtime::Task<bool> wait_for_number(LettersBed& bed, std::string sql, std::int64_t wanted) {
-        const core::SteadyTime until = bed.shard.clock().steady_now() + kTooLong;
-        for (;;) {
-            const std::optional<std::int64_t> number = co_await number_or_none(*bed.database, sql);
-            if (number == wanted) co_return true;
-            if (bed.shard.clock().steady_now() > until) co_return false;
-            co_await runtime::sleep_for(std::chrono::milliseconds(1));
-        }
+        co_return as_number(result.rows[0].at(0));
     }
 
     std::list<Script> scripts_;

@@ -78,7 +78,7 @@ db::Task<void> rebaseline(db::UnitOfWork& unit, Ledger ledger, std::map<std::int
     const std::vector<Unnamed> unnamed = co_await unnamed_rows(unit, named);
     co_await unit.execute("update sluice_message set xid = pg_current_xact_id()");
     // Nothing is known any more of which transactions the older ticks saw.
-    co_await unit.execute("update sluice_tick set snapshot = '0:0:', cut = null, removed_below = null");
+    co_await unit.execute("update sluice_tick set snapshot = '0:0:', cut = null, removed_in = null");
     std::vector<db::Statement> select;
     select.push_back(db::statement("select pg_current_snapshot()::text, pg_current_xact_id()::text::bigint"));
     select.push_back(select_facts());

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -10,11 +11,12 @@
 
 namespace sluice::outbox::postgres {
 
-/// Every message of a lower transaction was named by the tick of this snapshot or an earlier one; nothing if it cannot
-/// be read.
-[[nodiscard]] std::optional<std::int64_t> ended_before(std::string_view snapshot);
+/// Whether the snapshot sees any transaction: not that of a tick whose rows got other transaction ids after a restore.
+[[nodiscard]] bool sees_any(std::string_view snapshot);
 
-/// Notes it in row `first_kept`, before the rows below it are deleted. Without a mark the one of the oldest row stays.
-[[nodiscard]] std::vector<db::Statement> mark_removed(std::int64_t first_kept, std::optional<std::int64_t> below);
+/// Notes in row `first_kept`, before the rows below it are deleted, that every message that the snapshot sees belonged
+/// to them. Without one the mark of the oldest row stays.
+[[nodiscard]] std::vector<db::Statement> mark_removed(std::int64_t first_kept,
+                                                      const std::optional<std::string>& seen_by);
 
 }  // namespace sluice::outbox::postgres

@@ -36,7 +36,7 @@ constexpr const char* kCreateMessage =
 
 constexpr const char* kOwnMessageId = "alter sequence sluice_message_id owned by sluice_message.id";
 
-// removed_below, on the oldest row kept: every message of a lower transaction belonged to ticks that are gone.
+// removed_in, on the oldest row kept: every message that this snapshot sees belonged to ticks that are gone.
 constexpr const char* kCreateTick =
     "create table sluice_tick("
     " n bigint primary key,"
@@ -54,7 +54,7 @@ constexpr const char* kCreateTick =
     " map_version bigint not null,"
     " refs bytea not null,"
     " checkpoint bytea,"
-    " removed_below xid8)";
+    " removed_in pg_snapshot)";
 
 constexpr const char* kCreateSubscription =
     "create table sluice_subscription("

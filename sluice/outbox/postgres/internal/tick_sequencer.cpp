@@ -13,6 +13,7 @@
 #include "sluice/outbox/internal/log_reader.hpp"
 #include "sluice/outbox/internal/tick_row.hpp"
 #include "sluice/outbox/postgres/internal/rebaseline.hpp"
+#include "sluice/runtime/cancellation.hpp"
 
 namespace sluice::outbox::postgres {
 namespace {
@@ -48,6 +49,8 @@ TickSequencer::TickSequencer(SequencingContext context)
     metrics_.messages = all.counter("sluice_outbox_sequenced_total", "Messages numbered", labels);
     metrics_.fenced =
         all.counter("sluice_outbox_ticks_fenced_total", "Ticks that another process was quicker with", labels);
+    metrics_.failures =
+        all.counter("sluice_outbox_tick_failures_total", "Ticks that failed and are tried again", labels);
     metrics_.tick_messages = all.histogram("sluice_outbox_tick_messages", "Messages per tick", labels,
                                            {1, 3, 10, 30, 100, 300, 1'000, 10'000});
 }
@@ -83,7 +86,10 @@ db::Task<std::uint64_t> TickSequencer::tick() {
     if (!error) co_return conclude(std::move(attempt));
     cut_.clear();
     if (!attempt.foreign.empty()) context_.accept(std::move(attempt.foreign));  // they are durable all the same
-    if (!is_fenced(error)) std::rethrow_exception(error);
+    if (!is_fenced(error)) {
+        if (!runtime::is_cancellation(error)) metrics_.failures.add();
+        std::rethrow_exception(error);
+    }
     metrics_.fenced.add();
     co_return 1;  // the next one reads what the other has written
 }

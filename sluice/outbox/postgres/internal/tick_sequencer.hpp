@@ -23,6 +23,7 @@ struct SequencerMetrics {
     core::Counter ticks;
     core::Counter messages;
     core::Counter fenced;
+    core::Counter failures;
     core::Histogram tick_messages;
 };
 

@@ -1,4 +1,4 @@
-// Keys that are set aside on a real file: who waits, who goes on, and what the poison policies do.
+// Keys that are set aside on a real database: who waits, who goes on, and what the poison policies do.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -15,7 +15,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Pair;
 
-TEST_F(ParkedOnFile, a_key_that_fails_waits_with_its_later_messages_while_the_lane_goes_on) {
+TEST_F(ParkedOnDatabase, a_key_that_fails_waits_with_its_later_messages_while_the_lane_goes_on) {
     start();
     audit.set_aside("1");
 
@@ -29,7 +29,7 @@ TEST_F(ParkedOnFile, a_key_that_fails_waits_with_its_later_messages_while_the_la
     EXPECT_EQ(bed.number("select count(*) from sluice_parked"), 3);
 }
 
-TEST_F(ParkedOnFile, a_released_key_is_delivered_in_its_order_and_then_goes_the_plain_way) {
+TEST_F(ParkedOnDatabase, a_released_key_is_delivered_in_its_order_and_then_goes_the_plain_way) {
     start();
     audit.set_aside("1");
     bed.publish("orders", {{"a", "1"}, {"a", "2"}, {"a", "3"}});
@@ -45,7 +45,7 @@ TEST_F(ParkedOnFile, a_released_key_is_delivered_in_its_order_and_then_goes_the_
     EXPECT_EQ(bed.number("select count(*) from sluice_attempt"), 0);
 }
 
-TEST_F(ParkedOnFile, a_key_with_more_messages_than_one_unit_takes_keeps_its_order) {
+TEST_F(ParkedOnDatabase, a_key_with_more_messages_than_one_unit_takes_keeps_its_order) {
     start();
     audit.set_aside("0");
     std::vector<std::pair<std::string, std::string>> messages;
@@ -85,13 +85,12 @@ private:
 };
 
 /// Each message once and each key in its order, however its handler fails.
-TEST_F(ParkedOnFile, nothing_overtakes_a_key_that_is_set_aside_however_its_handler_fails) {
+TEST_F(ParkedOnDatabase, nothing_overtakes_a_key_that_is_set_aside_however_its_handler_fails) {
     const std::uint64_t seed = core::random_seed();
     SCOPED_TRACE("seed " + std::to_string(seed));
     Chancy chancy(seed);
     core::Random random(seed + 1);
-    bed.execute(
-        "create table effect(id integer primary key autoincrement, key text not null, number integer not null)");
+    bed.make_list("effect", "key text not null, number bigint not null");
     SubscriptionSettings settings = hasty(std::nullopt);
     settings.set_aside_after = milliseconds(0);
     struct Stopped {
@@ -118,13 +117,13 @@ TEST_F(ParkedOnFile, nothing_overtakes_a_key_that_is_set_aside_however_its_handl
 
     EXPECT_EQ(bed.number("select count(*) from effect"), 500);
     EXPECT_EQ(bed.number("select count(*) from effect e where number <>"
-                         " 1 + (select count(*) from effect p where p.key = e.key and p.id < e.id)"),
+                         " 1 + (select count(*) from effect p where p.key = e.key and p.n < e.n)"),
               0)
         << "a key overtook itself";
     EXPECT_GT(chancy.failed, 50U);
 }
 
-TEST_F(ParkedOnFile, a_restart_goes_on_with_the_key_before_its_later_messages) {
+TEST_F(ParkedOnDatabase, a_restart_goes_on_with_the_key_before_its_later_messages) {
     start();
     audit.set_aside("1");
     bed.publish("orders", {{"a", "1"}, {"b", "2"}, {"a", "3"}});
@@ -141,7 +140,7 @@ TEST_F(ParkedOnFile, a_restart_goes_on_with_the_key_before_its_later_messages) {
     EXPECT_THAT(audit.payloads_of("b"), ElementsAre("2", "5"));
 }
 
-TEST_F(ParkedOnFile, two_keys_wait_for_themselves) {
+TEST_F(ParkedOnDatabase, two_keys_wait_for_themselves) {
     start();
     audit.set_aside("1");
     audit.set_aside("2");
@@ -157,7 +156,7 @@ TEST_F(ParkedOnFile, two_keys_wait_for_themselves) {
     EXPECT_EQ(bed.number("select count(*) from sluice_parked where key = 'a'"), 2);
 }
 
-TEST_F(ParkedOnFile, messages_without_a_key_wait_alone_and_are_released_together) {
+TEST_F(ParkedOnDatabase, messages_without_a_key_wait_alone_and_are_released_together) {
     start();
     audit.set_aside("1");
     audit.set_aside("3");
@@ -173,7 +172,7 @@ TEST_F(ParkedOnFile, messages_without_a_key_wait_alone_and_are_released_together
     EXPECT_THAT(audit.payloads(), ElementsAre("2", "4", "1", "3"));
 }
 
-TEST_F(ParkedOnFile, parked_tells_of_every_key_by_its_first_message) {
+TEST_F(ParkedOnDatabase, parked_tells_of_every_key_by_its_first_message) {
     start(hasty(1, PoisonPolicy::park_key));
     audit.retry("1");
     bed.publish("orders", {{"a", "1"}, {"a", "2"}, {"b", "3"}, {"a", "4"}});
@@ -202,7 +201,7 @@ TEST_F(ParkedOnFile, parked_tells_of_every_key_by_its_first_message) {
                 Pair("not_found", HasSubstr("subscription 'adit'")));
 }
 
-TEST_F(ParkedOnFile, release_of_what_is_unknown_is_an_error_and_of_what_does_not_wait_nothing) {
+TEST_F(ParkedOnDatabase, release_of_what_is_unknown_is_an_error_and_of_what_does_not_wait_nothing) {
     start();
     DeadLetters& letters = bed.letters();
 
@@ -213,7 +212,7 @@ TEST_F(ParkedOnFile, release_of_what_is_unknown_is_an_error_and_of_what_does_not
                 Pair("not_found", HasSubstr("queue 'order'")));
 }
 
-TEST_F(ParkedOnFile, copies_outlive_the_messages_that_they_were_made_of) {
+TEST_F(ParkedOnDatabase, copies_outlive_the_messages_that_they_were_made_of) {
     start();
     audit.set_aside("1");
     bed.publish("orders", {{"a", "1"}, {"a", "2"}});

@@ -1,11 +1,12 @@
-// Handlers outside any transaction, on a real file: leases, acknowledgements by message, what is handed back.
+// Handlers outside any transaction, on a real database: leases, acknowledgements by message, tries.
 #include <algorithm>
 #include <set>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "sluice/outbox/internal/test_handlers.hpp"
+#include "sluice/outbox/internal/sql.hpp"
+#include "sluice/outbox/internal/test_leased.hpp"
 
 namespace sluice::outbox {
 namespace {
@@ -14,57 +15,10 @@ using std::chrono::milliseconds;
 using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::Gt;
-using ::testing::IsEmpty;
 using ::testing::Le;
 using ::testing::UnorderedElementsAre;
 
-/// One queue with one leased subscription "mail".
-struct Leased {
-    explicit Leased(std::uint16_t count = 1, Testbed::Adjust adjust = {}) : bed(std::move(adjust)), lanes_(count) {
-        bed.execute("create table taken(n integer primary key, up_to integer)");
-    }
-    ~Leased() { bed.stop(); }
-    Leased(const Leased&) = delete;
-    Leased& operator=(const Leased&) = delete;
-
-    void start(LeaseSettings lease = {}, SubscriptionSettings subscription = patient()) {
-        start_with(leases.handler(), lease, std::move(subscription));
-    }
-    void start_with(LeasedHandler handler, LeaseSettings lease = {}, SubscriptionSettings subscription = patient()) {
-        auto builder = bed.builder();
-        builder.profile(runtime::Profile::low_latency()).settings(settings).queue("orders", lanes(lanes_));
-        builder.leased("orders", "mail", std::move(handler), lease, std::move(subscription));
-        bed.start(builder);
-    }
-    /// A start and a stop, so that the cursor is there; then `taken` gets a row for every lease taken or renewed.
-    void declare() {
-        start();
-        bed.stop();
-        bed.execute(
-            "create trigger lease_taken after update on sluice_cursor when new.lease_until is not null begin"
-            " insert into taken(up_to) values (new.lease_up_to); end");
-    }
-    void publish(int from, int to) {
-        std::vector<std::pair<std::string, std::string>> all;
-        for (int i = from; i <= to; ++i)
-            all.emplace_back("key-" + std::to_string(i), std::to_string(i));
-        bed.publish("orders", all);
-    }
-    std::int64_t cursor() { return bed.number("select sum(seq) from sluice_cursor"); }
-
-    Testbed bed;
-    Leases leases{bed};
-    Settings settings;
-
-private:
-    std::uint16_t lanes_;
-};
-
-LeaseSettings lease_of(milliseconds duration, milliseconds headroom) {
-    return {duration, headroom};
-}
-
-TEST(LeasedOnFile, what_was_settled_is_acknowledged_and_not_delivered_again) {
+TEST(LeasedOnDatabase, what_was_settled_is_acknowledged_and_not_delivered_again) {
     Leased test;
     test.start();
     test.publish(1, 10);
@@ -79,7 +33,7 @@ TEST(LeasedOnFile, what_was_settled_is_acknowledged_and_not_delivered_again) {
     EXPECT_EQ(test.cursor(), 12);
 }
 
-TEST(LeasedOnFile, a_lease_stands_in_the_cursor_while_the_handler_has_the_batch) {
+TEST(LeasedOnDatabase, a_lease_stands_in_the_cursor_while_the_handler_has_the_batch) {
     Leased test;
     Gate gate(test.bed.shard);
     test.leases.gate = &gate;
@@ -88,7 +42,7 @@ TEST(LeasedOnFile, a_lease_stands_in_the_cursor_while_the_handler_has_the_batch)
     EXPECT_TRUE(test.leases.watch.until([&] { return gate.waiting() == 1; }));
 
     EXPECT_EQ(test.bed.number("select lease_up_to from sluice_cursor"), 3);
-    EXPECT_EQ(test.bed.number("select lease_until > unixepoch() * 1000000 from sluice_cursor"), 1);
+    EXPECT_EQ(test.bed.number(sql::expand("select lease_until > {now} from sluice_cursor", test.bed.dialect())), 1);
     gate.open();
 
     EXPECT_TRUE(test.bed.drained());
@@ -96,7 +50,7 @@ TEST(LeasedOnFile, a_lease_stands_in_the_cursor_while_the_handler_has_the_batch)
               1);
 }
 
-TEST(LeasedOnFile, a_lease_is_renewed_while_messages_are_settled) {
+TEST(LeasedOnDatabase, a_lease_is_renewed_while_messages_are_settled) {
     Leased test;
     test.declare();
     test.publish(1, 12);
@@ -112,7 +66,7 @@ TEST(LeasedOnFile, a_lease_is_renewed_while_messages_are_settled) {
     EXPECT_THAT(test.leases.remaining, Each(Le(milliseconds(500))));
 }
 
-TEST(LeasedOnFile, a_lease_that_cannot_be_renewed_for_a_while_costs_no_message_a_try) {
+TEST(LeasedOnSqlite, a_lease_that_cannot_be_renewed_for_a_while_costs_no_message_a_try) {
     Leased test(1, [](db::sqlite::Settings& settings) { settings.busy_timeout = milliseconds(10); });
     const Effects table(test.bed);
     const auto other = test.bed.open();
@@ -135,7 +89,7 @@ TEST(LeasedOnFile, a_lease_that_cannot_be_renewed_for_a_while_costs_no_message_a
     EXPECT_EQ(test.bed.number("select count(*) from sluice_attempt"), 0);
 }
 
-TEST(LeasedOnFile, a_handler_that_settles_nothing_is_cancelled_at_its_deadline) {
+TEST(LeasedOnDatabase, a_handler_that_settles_nothing_is_cancelled_at_its_deadline) {
     Leased test;
     Gate gate(test.bed.shard);
     test.leases.gate = &gate;
@@ -160,7 +114,7 @@ db::Task<void> settle_one(LeasedBatch& batch, Leases& leases, Gate& gate) {
     if (batch.messages().size() > 1) co_await gate.pass();
 }
 
-TEST(LeasedOnFile, what_was_settled_before_the_deadline_stays_settled) {
+TEST(LeasedOnDatabase, what_was_settled_before_the_deadline_stays_settled) {
     Leased test;
     Gate gate(test.bed.shard);
     test.declare();
@@ -175,7 +129,7 @@ TEST(LeasedOnFile, what_was_settled_before_the_deadline_stays_settled) {
     test.bed.stop();
 }
 
-TEST(LeasedOnFile, acknowledgements_name_messages) {
+TEST(LeasedOnDatabase, acknowledgements_name_messages) {
     Leased test;
     test.declare();
     test.publish(1, 5);
@@ -193,7 +147,7 @@ TEST(LeasedOnFile, acknowledgements_name_messages) {
     EXPECT_EQ(test.cursor(), 5);
 }
 
-TEST(LeasedOnFile, the_cursor_waits_at_the_first_message_that_is_not_done) {
+TEST(LeasedOnDatabase, the_cursor_waits_at_the_first_message_that_is_not_done) {
     Leased test;
     test.declare();
     test.publish(1, 5);
@@ -208,7 +162,7 @@ TEST(LeasedOnFile, the_cursor_waits_at_the_first_message_that_is_not_done) {
     EXPECT_EQ(test.leases.tries_of("5"), 1U);
 }
 
-TEST(LeasedOnFile, an_idempotency_key_is_the_same_at_every_try_and_no_others) {
+TEST(LeasedOnDatabase, an_idempotency_key_is_the_same_at_every_try_and_no_others) {
     Leased test(4);
     test.leases.answer = [](const Message& message) {
         return message.attempts < 2 ? Outcome::retry("again") : Outcome::ok();
@@ -231,7 +185,7 @@ TEST(LeasedOnFile, an_idempotency_key_is_the_same_at_every_try_and_no_others) {
     EXPECT_EQ(test.leases.tries.size(), 60U);
 }
 
-TEST(LeasedOnFile, what_is_published_behind_a_message_that_waits_comes_after_it) {
+TEST(LeasedOnDatabase, what_is_published_behind_a_message_that_waits_comes_after_it) {
     Leased test;
     bool released = false;
     test.leases.answer = [&](const Message& message) {
@@ -252,7 +206,7 @@ TEST(LeasedOnFile, what_is_published_behind_a_message_that_waits_comes_after_it)
     test.bed.stop();
 }
 
-TEST(LeasedOnFile, an_exception_is_a_failure_of_what_was_not_settled) {
+TEST(LeasedOnDatabase, an_exception_is_a_failure_of_what_was_not_settled) {
     Leased test;
     test.declare();
     test.publish(1, 3);
@@ -270,7 +224,7 @@ TEST(LeasedOnFile, an_exception_is_a_failure_of_what_was_not_settled) {
     EXPECT_EQ(test.leases.tries.back().payload, "3");
 }
 
-TEST(LeasedOnFile, what_is_left_unsettled_comes_again) {
+TEST(LeasedOnDatabase, what_is_left_unsettled_comes_again) {
     Leased test;
     test.leases.answer = [](const Message& message) -> std::optional<Outcome> {
         if (message.attempts < 2) return std::nullopt;
@@ -292,7 +246,7 @@ db::Task<void> change_mind(LeasedBatch& batch, std::size_t& tries) {
     co_return;
 }
 
-TEST(LeasedOnFile, the_last_word_about_a_message_counts) {
+TEST(LeasedOnDatabase, the_last_word_about_a_message_counts) {
     Leased test;
     std::size_t tries = 0;
     test.start_with([&](LeasedBatch& batch) { return change_mind(batch, tries); });
@@ -305,171 +259,7 @@ TEST(LeasedOnFile, the_last_word_about_a_message_counts) {
     test.bed.stop();
 }
 
-TEST(LeasedOnFile, a_batch_in_hand_at_the_stop_deadline_is_handed_back_uncounted) {
-    Leased test;
-    Gate gate(test.bed.shard);
-    test.leases.gate = &gate;
-    test.start();
-    test.publish(1, 3);
-    EXPECT_TRUE(test.leases.watch.until([&] { return gate.waiting() == 1; }));
-
-    test.bed.run(test.bed.outbox->stop(milliseconds(20)));
-
-    EXPECT_EQ(gate.waiting(), 0U);
-    EXPECT_EQ(test.bed.number("select count(*) from sluice_attempt"), 0);
-    EXPECT_EQ(test.bed.number("select count(*) from sluice_cursor where seq = 0 and lease_up_to is null"), 1);
-    test.bed.stop();
-    test.leases.gate = nullptr;
-    test.leases.tries.clear();
-    test.start();
-    EXPECT_TRUE(test.bed.drained());
-    EXPECT_EQ(test.leases.tries.size(), 3U);
-    EXPECT_EQ(test.leases.tries[0].attempts, 0);
-}
-
-db::Task<void> settle_first_and_wait(LeasedBatch& batch, Leases& leases, Gate& gate) {
-    batch.settle(0, Outcome::ok());
-    leases.watch.ring();
-    co_await gate.pass();
-}
-
-TEST(LeasedOnFile, what_was_settled_before_the_stop_deadline_is_acknowledged) {
-    Leased test;
-    Gate gate(test.bed.shard);
-    test.start_with([&](LeasedBatch& batch) { return settle_first_and_wait(batch, test.leases, gate); });
-    test.publish(1, 3);
-    EXPECT_TRUE(test.leases.watch.until([&] { return gate.waiting() == 1; }));
-
-    test.bed.run(test.bed.outbox->stop(milliseconds(20)));
-
-    EXPECT_EQ(test.cursor(), 1);
-    EXPECT_EQ(test.bed.number("select count(*) from sluice_attempt"), 0);
-    test.bed.stop();
-}
-
-db::Task<void> open_gate(Gate& gate) {
-    gate.open();
-    co_return;
-}
-/// Tasks begin in their order: the workers know of the stop when the handlers go on.
-db::Task<void> stop_and_open(Outbox& outbox, Gate& gate, runtime::Shard& shard) {
-    runtime::TaskScope scope(shard, core::Logger());
-    scope.spawn("stop", outbox.stop(kPatience));
-    scope.spawn("open", open_gate(gate));
-    co_await scope.join();
-}
-
-TEST(LeasedOnFile, batches_that_end_while_the_outbox_stops_are_all_acknowledged) {
-    Leased test(16);
-    test.settings.processors = 16;
-    Gate gate(test.bed.shard);
-    test.leases.gate = &gate;
-    test.start();
-    test.publish(1, 200);
-    EXPECT_TRUE(test.leases.watch.until([&] { return gate.waiting() == 16; }));
-    const std::size_t in_hand = test.leases.tries.size();
-
-    test.bed.run(stop_and_open(*test.bed.outbox, gate, test.bed.shard));
-
-    EXPECT_EQ(test.cursor(), static_cast<std::int64_t>(in_hand));
-    EXPECT_EQ(test.leases.settled.size(), in_hand);
-    test.bed.stop();
-}
-
-TEST(LeasedOnFile, acknowledgements_that_wait_for_their_turn_are_made_at_the_stop) {
-    Leased test(16);
-    test.settings.processors = 16;
-    test.settings.ack_interval = milliseconds(500);
-    Gate gate(test.bed.shard);
-    test.leases.gate = &gate;
-    test.start();
-    test.publish(1, 200);
-    EXPECT_TRUE(test.leases.watch.until([&] { return gate.waiting() == 16; }));
-    gate.open();
-    EXPECT_TRUE(test.leases.watch.until([&] { return gate.waiting() == 0; }));
-    const std::size_t in_hand = test.leases.settled.size();
-    const auto begun = std::chrono::steady_clock::now();
-
-    test.bed.run(test.bed.outbox->stop(kPatience));
-
-    EXPECT_LT(std::chrono::steady_clock::now() - begun, milliseconds(900)) << "they waited for a worker that is gone";
-    EXPECT_GE(test.cursor(), static_cast<std::int64_t>(in_hand));
-    EXPECT_EQ(test.cursor(), static_cast<std::int64_t>(test.leases.settled.size()));
-    test.bed.stop();
-}
-
-TEST(LeasedOnFile, acknowledgements_of_many_lanes_are_committed_together) {
-    Leased test(16);
-    test.settings.processors = 16;
-    test.settings.ack_interval = milliseconds(50);
-    Gate gate(test.bed.shard);
-    test.leases.gate = &gate;
-    test.start();
-    test.publish(1, 100);
-    EXPECT_TRUE(test.leases.watch.until([&] { return gate.waiting() == 16; }));
-    const auto committed = [&] {
-        return test.bed.metrics
-            .counter("sluice_db_units_total", "Units of work by how they ended",
-                     {{"source", "shop"}, {"outcome", "committed"}})
-            .value();
-    };
-    const double before = committed();
-
-    gate.open();
-
-    EXPECT_TRUE(test.bed.drained());
-    EXPECT_GT(committed(), before);
-    EXPECT_LE(committed() - before, 6) << "16 lanes acknowledged one by one";
-    test.bed.stop();
-}
-
-TEST(LeasedOnFile, a_crash_with_one_message_in_hand_is_a_failure_of_it) {
-    Leased test;
-    test.declare();
-    test.publish(1, 2);
-    test.bed.execute("update sluice_cursor set lease_up_to = 1, lease_until = 1");
-
-    test.start();
-
-    ASSERT_TRUE(test.bed.drained());
-    ASSERT_FALSE(test.leases.tries.empty());
-    EXPECT_EQ(test.leases.tries[0].payload, "1");
-    EXPECT_EQ(test.leases.tries[0].attempts, 1);
-    EXPECT_EQ(test.leases.sizes[0], 1U) << "its neighbour was tried with it";
-}
-
-TEST(LeasedOnFile, a_crash_with_several_messages_in_hand_begins_with_half_of_them) {
-    Leased test;
-    test.declare();
-    test.publish(1, 16);
-    test.bed.execute("update sluice_cursor set lease_up_to = 16, lease_until = 1");
-
-    test.start();
-
-    ASSERT_TRUE(test.bed.drained());
-    EXPECT_EQ(test.leases.sizes[0], 8U);
-    EXPECT_EQ(test.leases.tries[0].attempts, 0);
-    EXPECT_EQ(test.leases.tries.size(), 16U);
-}
-
-TEST(LeasedOnFile, a_message_whose_tries_ended_the_process_too_often_is_not_tried_again) {
-    Leased test;
-    test.declare();
-    test.publish(1, 2);
-    test.bed.execute("update sluice_cursor set lease_up_to = 1, lease_until = 1");
-    SubscriptionSettings settings = patient();
-    settings.max_attempts = 1;
-
-    test.start({}, settings);
-
-    ASSERT_TRUE(test.bed.drained());
-    EXPECT_THAT(test.leases.settled, ElementsAre("2"));
-    EXPECT_EQ(test.bed.number("select count(*) from sluice_dead_letter where payload = '1'"
-                              " and reason like '%ended the process%'"),
-              1);
-}
-
-TEST(LeasedOnFile, a_key_that_fails_is_set_aside_and_comes_back_in_its_order) {
+TEST(LeasedOnDatabase, a_key_that_fails_is_set_aside_and_comes_back_in_its_order) {
     Leased test;
     test.declare();
     test.bed.publish("orders", {{"a", "a1"}, {"b", "b1"}});
@@ -493,7 +283,7 @@ TEST(LeasedOnFile, a_key_that_fails_is_set_aside_and_comes_back_in_its_order) {
     test.bed.stop();
 }
 
-TEST(LeasedOnFile, a_batch_shrinks_to_the_message_at_fault_and_grows_again) {
+TEST(LeasedOnDatabase, a_batch_shrinks_to_the_message_at_fault_and_grows_again) {
     Leased test;
     test.declare();
     test.publish(1, 60);

@@ -1,4 +1,4 @@
-// Reading the log back on a real file: everything in order, or an error that says what is missing.
+// Reading the log back on a real database: everything in order, or an error that says what is missing.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -12,7 +12,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Pair;
 
-class LogOnFile : public ::testing::Test {
+class LogOnDatabase : public ::testing::Test {
 protected:
     void start(Settings settings = {}) {
         auto builder = bed.builder();
@@ -24,9 +24,8 @@ protected:
     void publish(int count) {
         for (int i = 0; i < count; ++i) {
             const std::string number = std::to_string(++published);
-            bed.publish(published % 2 == 0 ? "stock" : "orders", {{"k" + number, number}});
+            bed.publish_alone(published % 2 == 0 ? "stock" : "orders", "k" + number, number);
         }
-        ASSERT_TRUE(bed.until([&] { return bed.outbox->head() == core::Position(published); }));
     }
     [[nodiscard]] std::vector<std::string> read(std::int64_t after, std::int64_t up_to, std::uint32_t limit = 1'000) {
         std::vector<std::string> payloads;
@@ -42,7 +41,7 @@ protected:
     int published = 0;
 };
 
-TEST_F(LogOnFile, has_every_message_of_every_queue_once_in_ledger_order) {
+TEST_F(LogOnDatabase, has_every_message_of_every_queue_once_in_ledger_order) {
     start();
     publish(200);
 
@@ -57,7 +56,7 @@ TEST_F(LogOnFile, has_every_message_of_every_queue_once_in_ledger_order) {
     }
 }
 
-TEST_F(LogOnFile, what_is_read_back_is_what_was_handed_over) {
+TEST_F(LogOnDatabase, what_is_read_back_is_what_was_handed_over) {
     start();
     publish(20);
     ASSERT_TRUE(bed.drained());
@@ -76,7 +75,7 @@ TEST_F(LogOnFile, what_is_read_back_is_what_was_handed_over) {
     }
 }
 
-TEST_F(LogOnFile, a_range_is_without_its_beginning_and_with_its_end) {
+TEST_F(LogOnDatabase, a_range_is_without_its_beginning_and_with_its_end) {
     start();
     publish(10);
 
@@ -86,7 +85,7 @@ TEST_F(LogOnFile, a_range_is_without_its_beginning_and_with_its_end) {
     EXPECT_THAT(read(5, 5), IsEmpty());
 }
 
-TEST_F(LogOnFile, a_range_may_begin_and_end_within_a_tick) {
+TEST_F(LogOnDatabase, a_range_may_begin_and_end_within_a_tick) {
     start();
     bed.publish("orders", {{"a", "1"}, {"b", "2"}, {"c", "3"}, {"d", "4"}});
     ASSERT_TRUE(bed.drained());
@@ -94,7 +93,7 @@ TEST_F(LogOnFile, a_range_may_begin_and_end_within_a_tick) {
     EXPECT_THAT(read(1, 3), ElementsAre("2", "3"));
 }
 
-TEST_F(LogOnFile, no_more_is_read_than_the_limit) {
+TEST_F(LogOnDatabase, no_more_is_read_than_the_limit) {
     start();
     publish(10);
 
@@ -102,7 +101,7 @@ TEST_F(LogOnFile, no_more_is_read_than_the_limit) {
     EXPECT_THAT(read(3, 10, 3), ElementsAre("4", "5", "6"));
 }
 
-TEST_F(LogOnFile, stretches_that_are_cut_by_rows_or_by_bytes_join_without_a_seam) {
+TEST_F(LogOnDatabase, stretches_that_are_cut_by_rows_or_by_bytes_join_without_a_seam) {
     Settings settings;
     settings.backlog_chunk = 7;
     settings.tick_bytes = 300;
@@ -121,7 +120,7 @@ TEST_F(LogOnFile, stretches_that_are_cut_by_rows_or_by_bytes_join_without_a_seam
     EXPECT_EQ(read(0, 120), wanted);
 }
 
-TEST_F(LogOnFile, of_an_empty_database_is_empty) {
+TEST_F(LogOnDatabase, of_an_empty_database_is_empty) {
     start();
 
     EXPECT_THAT(read(0, 100), IsEmpty());
@@ -129,7 +128,7 @@ TEST_F(LogOnFile, of_an_empty_database_is_empty) {
     EXPECT_EQ(bed.outbox->head(), core::Position(0));
 }
 
-TEST_F(LogOnFile, a_range_that_retention_removed_is_gone_and_the_error_names_the_oldest_kept) {
+TEST_F(LogOnDatabase, a_range_that_retention_removed_is_gone_and_the_error_names_the_oldest_kept) {
     QueueSettings at_once;
     at_once.retention = std::chrono::seconds(0);
     Settings settings;
@@ -149,7 +148,7 @@ TEST_F(LogOnFile, a_range_that_retention_removed_is_gone_and_the_error_names_the
     EXPECT_THAT(read(9, 10), ElementsAre("10"));
 }
 
-TEST_F(LogOnFile, a_message_that_is_missing_is_an_error_that_names_it) {
+TEST_F(LogOnDatabase, a_message_that_is_missing_is_an_error_that_names_it) {
     start();
     publish(5);
     bed.execute("delete from sluice_message where id = 3");
@@ -159,7 +158,7 @@ TEST_F(LogOnFile, a_message_that_is_missing_is_an_error_that_names_it) {
     EXPECT_THAT(read(3, 5), ElementsAre("4", "5")) << "what does not concern it can be read";
 }
 
-TEST_F(LogOnFile, a_tick_that_is_missing_is_an_error_that_names_it) {
+TEST_F(LogOnDatabase, a_tick_that_is_missing_is_an_error_that_names_it) {
     start();
     publish(5);
     bed.execute("delete from sluice_tick where n = 3");
@@ -168,15 +167,15 @@ TEST_F(LogOnFile, a_tick_that_is_missing_is_an_error_that_names_it) {
                 Pair("corrupt", HasSubstr("sluice_tick lacks row 3")));
 }
 
-TEST_F(LogOnFile, a_tick_that_does_not_decode_is_an_error) {
+TEST_F(LogOnDatabase, a_tick_that_does_not_decode_is_an_error) {
     start();
     publish(5);
-    bed.execute("update sluice_tick set refs = x'ff00ff' where n = 3");
+    bed.execute("update sluice_tick set refs = " + bed.sql_text.bytes("ff00ff") + " where n = 3");
 
     EXPECT_EQ(error_of([&] { static_cast<void>(read(0, 5)); }).first, "corrupt");
 }
 
-TEST_F(LogOnFile, a_backlog_with_a_missing_message_stops_and_skips_nothing) {
+TEST_F(LogOnDatabase, a_backlog_with_a_missing_message_stops_and_skips_nothing) {
     start();
     publish(1);
     ASSERT_TRUE(bed.drained());

@@ -1,4 +1,4 @@
-// What becomes of messages that keep failing, on a real file: tries, policies, limits.
+// What becomes of messages that keep failing, on a real database: tries, policies, limits.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -11,9 +11,9 @@ using std::chrono::milliseconds;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-class PoisonOnFile : public ParkedOnFile {};
+class PoisonOnDatabase : public ParkedOnDatabase {};
 
-TEST_F(PoisonOnFile, dead_letter_policy_buries_a_message_that_failed_apart_and_its_key_goes_on) {
+TEST_F(PoisonOnDatabase, dead_letter_policy_buries_a_message_that_failed_apart_and_its_key_goes_on) {
     start(hasty(2));
     audit.set_aside("1");
     bed.publish("orders", {{"a", "1"}, {"a", "2"}});
@@ -27,7 +27,7 @@ TEST_F(PoisonOnFile, dead_letter_policy_buries_a_message_that_failed_apart_and_i
     EXPECT_EQ(bed.list().at(0).message.attempts, 2);
 }
 
-TEST_F(PoisonOnFile, a_message_rejected_apart_becomes_a_letter_and_its_key_goes_on) {
+TEST_F(PoisonOnDatabase, a_message_rejected_apart_becomes_a_letter_and_its_key_goes_on) {
     start();
     audit.set_aside("1");
     bed.publish("orders", {{"a", "1"}, {"a", "2"}});
@@ -42,7 +42,7 @@ TEST_F(PoisonOnFile, a_message_rejected_apart_becomes_a_letter_and_its_key_goes_
     EXPECT_THAT(audit.payloads(), ElementsAre("2"));
 }
 
-TEST_F(PoisonOnFile, park_key_policy_holds_the_key_until_a_person_releases_it) {
+TEST_F(PoisonOnDatabase, park_key_policy_holds_the_key_until_a_person_releases_it) {
     start(hasty(2, PoisonPolicy::park_key));
     audit.retry("1");
     bed.publish("orders", {{"a", "1"}, {"a", "2"}, {"b", "3"}});
@@ -62,7 +62,7 @@ TEST_F(PoisonOnFile, park_key_policy_holds_the_key_until_a_person_releases_it) {
     EXPECT_THAT(audit.payloads_of("a"), ElementsAre("1", "2", "4"));
 }
 
-TEST_F(PoisonOnFile, a_held_key_stays_held_over_a_restart) {
+TEST_F(PoisonOnDatabase, a_held_key_stays_held_over_a_restart) {
     const SubscriptionSettings settings = hasty(1, PoisonPolicy::park_key);
     start(settings);
     audit.retry("1");
@@ -81,7 +81,7 @@ TEST_F(PoisonOnFile, a_held_key_stays_held_over_a_restart) {
     EXPECT_THAT(audit.payloads_of("a"), ElementsAre("1", "2", "3"));
 }
 
-TEST_F(PoisonOnFile, release_that_buries_makes_the_first_message_a_letter_and_the_others_go_on) {
+TEST_F(PoisonOnDatabase, release_that_buries_makes_the_first_message_a_letter_and_the_others_go_on) {
     start(hasty(1, PoisonPolicy::park_key));
     audit.retry("1");
     bed.publish("orders", {{"a", "1"}, {"a", "2"}});
@@ -101,7 +101,7 @@ TEST_F(PoisonOnFile, release_that_buries_makes_the_first_message_a_letter_and_th
     EXPECT_EQ(history[0].actor, "ann");
 }
 
-TEST_F(PoisonOnFile, block_policy_keeps_the_lane_waiting_until_the_message_succeeds) {
+TEST_F(PoisonOnDatabase, block_policy_keeps_the_lane_waiting_until_the_message_succeeds) {
     const SubscriptionSettings settings = hasty(2, PoisonPolicy::block);
     start(settings);
     audit.retry("1");
@@ -120,7 +120,7 @@ TEST_F(PoisonOnFile, block_policy_keeps_the_lane_waiting_until_the_message_succe
     EXPECT_EQ(bed.number("select count(*) from sluice_attempt"), 0);
 }
 
-TEST_F(PoisonOnFile, no_more_keys_are_set_aside_than_allowed_then_the_lane_waits) {
+TEST_F(PoisonOnDatabase, no_more_keys_are_set_aside_than_allowed_then_the_lane_waits) {
     SubscriptionSettings settings = hasty(std::nullopt);
     settings.parked_keys = 2;
     start(settings);
@@ -139,7 +139,7 @@ TEST_F(PoisonOnFile, no_more_keys_are_set_aside_than_allowed_then_the_lane_waits
     EXPECT_EQ(audit.done.size(), 4U);
 }
 
-TEST_F(PoisonOnFile, tries_before_a_restart_are_counted_after_it) {
+TEST_F(PoisonOnDatabase, tries_before_a_restart_are_counted_after_it) {
     const SubscriptionSettings settings = hasty(3);
     start(settings);
     audit.set_aside("1");
@@ -156,7 +156,7 @@ TEST_F(PoisonOnFile, tries_before_a_restart_are_counted_after_it) {
     EXPECT_EQ(bed.list().at(0).message.attempts, 3);
 }
 
-TEST_F(PoisonOnFile, a_message_is_set_aside_once_its_lane_has_waited_for_it_long_enough) {
+TEST_F(PoisonOnDatabase, a_message_is_set_aside_once_its_lane_has_waited_for_it_long_enough) {
     SubscriptionSettings settings = hasty(std::nullopt);
     settings.set_aside_after = milliseconds(20);
     start(settings);

@@ -1,4 +1,4 @@
-// Dead letters delivered again on a real file: to whom, in which place, and what becomes of the letter.
+// Dead letters delivered again on a real database: to whom, in which place, and what becomes of the letter.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -12,7 +12,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-TEST_F(ReplayOnFile, reaches_the_subscription_that_failed_and_no_other) {
+TEST_F(ReplayOnDatabase, reaches_the_subscription_that_failed_and_no_other) {
     bury("a", "1");
     audit.accept("1");
 
@@ -25,7 +25,7 @@ TEST_F(ReplayOnFile, reaches_the_subscription_that_failed_and_no_other) {
     EXPECT_EQ(bed.number("select min(seq) from sluice_cursor"), 2) << "the other cursor passed over the copy";
 }
 
-TEST_F(ReplayOnFile, of_one_message_goes_to_each_subscription_for_its_own_letter) {
+TEST_F(ReplayOnDatabase, of_one_message_goes_to_each_subscription_for_its_own_letter) {
     mail.reject("1");
     bury("a", "1");
     ASSERT_EQ(bed.count(), 2U);
@@ -40,7 +40,7 @@ TEST_F(ReplayOnFile, of_one_message_goes_to_each_subscription_for_its_own_letter
     EXPECT_EQ(bed.count(LetterState::resolved), 2U);
 }
 
-TEST_F(ReplayOnFile, carries_all_that_the_message_had) {
+TEST_F(ReplayOnDatabase, carries_all_that_the_message_had) {
     Outgoing message = Testbed::outgoing("orders", "a", std::string("\x00\xff", 2));
     message.type = "Placed";
     message.tenant = "shop_a";
@@ -66,7 +66,7 @@ TEST_F(ReplayOnFile, carries_all_that_the_message_had) {
     }
 }
 
-TEST_F(ReplayOnFile, at_the_end_comes_after_everything_of_its_lane) {
+TEST_F(ReplayOnDatabase, at_the_end_comes_after_everything_of_its_lane) {
     bury("a", "1");
     bed.publish("orders", {{"a", "2"}, {"b", "3"}});
     ASSERT_TRUE(bed.drained());
@@ -79,7 +79,7 @@ TEST_F(ReplayOnFile, at_the_end_comes_after_everything_of_its_lane) {
     EXPECT_EQ(audit.done.back().sequence, core::Sequence(4));
 }
 
-TEST_F(ReplayOnFile, holds_its_letter_until_it_is_delivered_and_resolves_it_then) {
+TEST_F(ReplayOnDatabase, holds_its_letter_until_it_is_delivered_and_resolves_it_then) {
     bury("a", "1");
     audit.set_aside("1");
 
@@ -96,7 +96,7 @@ TEST_F(ReplayOnFile, holds_its_letter_until_it_is_delivered_and_resolves_it_then
     EXPECT_THAT(history(1), ElementsAre("replayed/ann/at the end of its lane", HasSubstr("resolved//delivered as")));
 }
 
-TEST_F(ReplayOnFile, that_fails_again_makes_the_same_letter_pending_with_more_failures) {
+TEST_F(ReplayOnDatabase, that_fails_again_makes_the_same_letter_pending_with_more_failures) {
     bury("a", "1");
     audit.reject("1", "still no");
 
@@ -115,7 +115,7 @@ TEST_F(ReplayOnFile, that_fails_again_makes_the_same_letter_pending_with_more_fa
     EXPECT_THAT(audit.payloads(), ElementsAre("1"));
 }
 
-TEST_F(ReplayOnFile, works_when_the_message_itself_is_gone) {
+TEST_F(ReplayOnDatabase, works_when_the_message_itself_is_gone) {
     bury("a", "1");
     bury("b", "2");
     bed.publish("orders", {{"c", "newest"}});
@@ -136,7 +136,7 @@ TEST_F(ReplayOnFile, works_when_the_message_itself_is_gone) {
     EXPECT_THAT(audit.payloads_of("b"), ElementsAre("2"));
 }
 
-TEST_F(ReplayOnFile, that_a_person_ended_meanwhile_is_delivered_and_leaves_the_letter_alone) {
+TEST_F(ReplayOnDatabase, that_a_person_ended_meanwhile_is_delivered_and_leaves_the_letter_alone) {
     bury("a", "1");
     audit.set_aside("1");
     const LetterReport report = replay();
@@ -152,7 +152,7 @@ TEST_F(ReplayOnFile, that_a_person_ended_meanwhile_is_delivered_and_leaves_the_l
     EXPECT_THAT(history(1), ElementsAre("replayed/ann/at the end of its lane", "rejected//given up waiting"));
 }
 
-TEST_F(ReplayOnFile, leaves_no_copies_in_the_log_for_rebuilds) {
+TEST_F(ReplayOnDatabase, leaves_no_copies_in_the_log_for_rebuilds) {
     bury("a", "1");
     bed.publish("orders", {{"a", "2"}});
     ASSERT_TRUE(bed.drained());
@@ -169,7 +169,7 @@ TEST_F(ReplayOnFile, leaves_no_copies_in_the_log_for_rebuilds) {
     EXPECT_THAT(payloads, ElementsAre("1", "2", "3"));
 }
 
-TEST_F(ReplayOnFile, for_a_subscription_that_does_not_run_waits_for_its_next_start) {
+TEST_F(ReplayOnDatabase, for_a_subscription_that_does_not_run_waits_for_its_next_start) {
     for (const ReplayPlace place : {ReplayPlace::lane_end, ReplayPlace::in_order}) {
         bury("a", "1");
         bed.publish("orders", {{"b", "2"}});
@@ -195,7 +195,7 @@ TEST_F(ReplayOnFile, for_a_subscription_that_does_not_run_waits_for_its_next_sta
     EXPECT_EQ(bed.count(LetterState::resolved), 2U);
 }
 
-TEST_F(ReplayOnFile, that_is_under_way_at_a_restart_is_delivered_after_it) {
+TEST_F(ReplayOnDatabase, that_is_under_way_at_a_restart_is_delivered_after_it) {
     bury("a", "1");
     bury("b", "2");
     audit.set_aside("1");
@@ -219,7 +219,7 @@ TEST_F(ReplayOnFile, that_is_under_way_at_a_restart_is_delivered_after_it) {
     EXPECT_EQ(bed.count(LetterState::resolved), 2U);
 }
 
-TEST_F(ReplayOnFile, of_a_message_whose_queue_was_unknown_publishes_it_to_everybody_once_the_queue_is_known) {
+TEST_F(ReplayOnDatabase, of_a_message_whose_queue_was_unknown_publishes_it_to_everybody_once_the_queue_is_known) {
     bed.execute("insert into sluice_message(queue, key, type, payload) values (2, 'a', 'Noted', 'early')");
     ASSERT_TRUE(bed.becomes("select count(*) from sluice_dead_letter", 1));
     EXPECT_THAT(replay().ids, IsEmpty());
@@ -238,7 +238,7 @@ TEST_F(ReplayOnFile, of_a_message_whose_queue_was_unknown_publishes_it_to_everyb
     EXPECT_EQ(bed.count(LetterState::resolved), 1U);
 }
 
-TEST_F(ReplayOnFile, passes_by_letters_of_unknown_queues_also_in_its_limit_and_in_a_dry_run) {
+TEST_F(ReplayOnDatabase, passes_by_letters_of_unknown_queues_also_in_its_limit_and_in_a_dry_run) {
     bed.execute("insert into sluice_message(queue, key, type, payload) values (77, 'a', 'Noted', 'nobody''s')");
     ASSERT_TRUE(bed.becomes("select count(*) from sluice_dead_letter", 1));
     bury("a", "1");

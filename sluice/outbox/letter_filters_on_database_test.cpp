@@ -1,4 +1,4 @@
-// Every field of a dead letter filter on a real file: what it finds, and what it refuses.
+// Every field of a dead letter filter on a real database: what it finds, and what it refuses.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

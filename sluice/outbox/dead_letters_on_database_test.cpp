@@ -1,4 +1,4 @@
-// Dead letters on a real file: what is kept, found, claimed, ended and written down.
+// Dead letters on a real database: what is kept, found, claimed, ended and written down.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -16,7 +16,7 @@ using ::testing::IsEmpty;
 using ::testing::Pair;
 
 /// Queue "orders" of four lanes; "audit" rejects what it is told.
-class DeadLettersOnFile : public ::testing::Test {
+class DeadLettersOnDatabase : public ::testing::Test {
 protected:
     void SetUp() override { start(); }
     void start() {
@@ -59,7 +59,7 @@ protected:
     Script& audit = bed.script();
 };
 
-TEST_F(DeadLettersOnFile, a_rejected_message_becomes_a_letter_with_a_full_copy) {
+TEST_F(DeadLettersOnDatabase, a_rejected_message_becomes_a_letter_with_a_full_copy) {
     Outgoing message = Testbed::outgoing("orders", "a", "1");
     message.type = "Placed";
     message.tenant = "shop_a";
@@ -94,7 +94,7 @@ TEST_F(DeadLettersOnFile, a_rejected_message_becomes_a_letter_with_a_full_copy) 
     EXPECT_EQ(bed.number("select max(seq) from sluice_cursor"), 1) << "the lane went on";
 }
 
-TEST_F(DeadLettersOnFile, a_message_that_failed_as_often_as_it_may_becomes_a_letter_with_the_last_reason) {
+TEST_F(DeadLettersOnDatabase, a_message_that_failed_as_often_as_it_may_becomes_a_letter_with_the_last_reason) {
     audit.retry("1", milliseconds(0));
     bed.publish("orders", {{"a", "1"}, {"a", "2"}});
     ASSERT_TRUE(bed.drained());
@@ -109,7 +109,7 @@ TEST_F(DeadLettersOnFile, a_message_that_failed_as_often_as_it_may_becomes_a_let
     EXPECT_EQ(bed.number("select count(*) from sluice_attempt"), 0);
 }
 
-TEST_F(DeadLettersOnFile, bytes_that_are_no_text_are_kept_as_they_were) {
+TEST_F(DeadLettersOnDatabase, bytes_that_are_no_text_are_kept_as_they_were) {
     const std::string payload("\x00\xff\x01", 3);
     audit.reject(payload);
     bed.publish("orders", {{"a", payload}});
@@ -118,7 +118,7 @@ TEST_F(DeadLettersOnFile, bytes_that_are_no_text_are_kept_as_they_were) {
     EXPECT_EQ(bed.list().at(0).message.payload, payload);
 }
 
-TEST_F(DeadLettersOnFile, a_reason_that_is_long_or_no_text_is_made_fit_to_be_stored) {
+TEST_F(DeadLettersOnDatabase, a_reason_that_is_long_or_no_text_is_made_fit_to_be_stored) {
     audit.reject("1", std::string(5'000, 'x'));
     audit.reject("2", std::string("bad \xff byte\0!", 12));
     bed.publish("orders", {{"a", "1"}, {"a", "2"}});
@@ -132,7 +132,7 @@ TEST_F(DeadLettersOnFile, a_reason_that_is_long_or_no_text_is_made_fit_to_be_sto
     EXPECT_EQ(letters[1].reason, "bad ? byte?!");
 }
 
-TEST_F(DeadLettersOnFile, list_pages_by_the_last_id_also_when_a_letter_failed_again_meanwhile) {
+TEST_F(DeadLettersOnDatabase, list_pages_by_the_last_id_also_when_a_letter_failed_again_meanwhile) {
     bury({"1", "2", "3"});
     const LetterReport claimed = bed.run(bed.letters().claim(ids({1}), seconds(60)));
     bed.run(bed.letters().reject(claimed.claim, "again"));  // now the latest failure, and still the first letter
@@ -149,7 +149,7 @@ TEST_F(DeadLettersOnFile, list_pages_by_the_last_id_also_when_a_letter_failed_ag
     EXPECT_THAT(seen, ElementsAre(1, 2, 3));
 }
 
-TEST_F(DeadLettersOnFile, count_knows_no_limit) {
+TEST_F(DeadLettersOnDatabase, count_knows_no_limit) {
     std::vector<std::pair<std::string, std::string>> messages;
     for (int i = 0; i < 150; ++i) {
         messages.emplace_back("a", std::to_string(i));
@@ -162,7 +162,7 @@ TEST_F(DeadLettersOnFile, count_knows_no_limit) {
     EXPECT_EQ(bed.list().size(), 100U);
 }
 
-TEST_F(DeadLettersOnFile, list_and_count_mean_pending_letters_unless_they_are_told_otherwise) {
+TEST_F(DeadLettersOnDatabase, list_and_count_mean_pending_letters_unless_they_are_told_otherwise) {
     bury({"1", "2", "3", "4"});
     bed.run(bed.letters().discard(ids({2})));
     const LetterReport claimed = bed.run(bed.letters().claim(ids({3, 4}), seconds(60)));
@@ -183,7 +183,7 @@ TEST_F(DeadLettersOnFile, list_and_count_mean_pending_letters_unless_they_are_to
     EXPECT_TRUE(letters[3].completed_at.has_value());
 }
 
-TEST_F(DeadLettersOnFile, a_claim_holds_its_letters_against_everybody_else) {
+TEST_F(DeadLettersOnDatabase, a_claim_holds_its_letters_against_everybody_else) {
     bury({"1", "2"});
 
     const LetterReport claimed = bed.run(bed.letters().claim(ids({1}), seconds(60)));
@@ -196,16 +196,16 @@ TEST_F(DeadLettersOnFile, a_claim_holds_its_letters_against_everybody_else) {
     EXPECT_THAT(bed.run(bed.letters().claim({}, seconds(60))).ids, ElementsAre(2));
 }
 
-TEST_F(DeadLettersOnFile, a_claim_that_found_nothing_has_no_token) {
+TEST_F(DeadLettersOnDatabase, a_claim_that_found_nothing_has_no_token) {
     EXPECT_EQ(bed.run(bed.letters().claim({}, seconds(60))).claim, "");
 }
 
-TEST_F(DeadLettersOnFile, after_its_lease_a_claim_holds_nothing_and_the_letters_may_be_claimed_again) {
+TEST_F(DeadLettersOnDatabase, after_its_lease_a_claim_holds_nothing_and_the_letters_may_be_claimed_again) {
     bury({"1"});
     const LetterReport first = bed.run(bed.letters().claim({}, milliseconds(1)));
 
     ASSERT_TRUE(bed.becomes(
-        sql::expand("select count(*) from sluice_dead_letter where claim_until < {now}", db::Dialect::sqlite), 1));
+        sql::expand("select count(*) from sluice_dead_letter where claim_until < {now}", bed.dialect()), 1));
     const LetterReport second = bed.run(bed.letters().claim({}, seconds(60)));
 
     EXPECT_NE(second.claim, first.claim);
@@ -214,7 +214,7 @@ TEST_F(DeadLettersOnFile, after_its_lease_a_claim_holds_nothing_and_the_letters_
     EXPECT_THAT(bed.run(bed.letters().resolve(second.claim)).ids, ElementsAre(1));
 }
 
-TEST_F(DeadLettersOnFile, resolve_ends_only_what_the_claim_holds) {
+TEST_F(DeadLettersOnDatabase, resolve_ends_only_what_the_claim_holds) {
     bury({"1", "2", "3"});
     const LetterReport claimed = bed.run(bed.letters().claim(ids({1, 2}), seconds(60)));
 
@@ -226,7 +226,7 @@ TEST_F(DeadLettersOnFile, resolve_ends_only_what_the_claim_holds) {
     EXPECT_EQ(bed.count(), 1U);
 }
 
-TEST_F(DeadLettersOnFile, reject_makes_a_letter_pending_with_one_more_failure) {
+TEST_F(DeadLettersOnDatabase, reject_makes_a_letter_pending_with_one_more_failure) {
     bury({"1"});
     const db::Timestamp failed = bed.list().at(0).failed_at;
     const LetterReport claimed = bed.run(bed.letters().claim({}, seconds(60)));
@@ -240,7 +240,7 @@ TEST_F(DeadLettersOnFile, reject_makes_a_letter_pending_with_one_more_failure) {
     EXPECT_EQ(error_of([&] { bed.run(bed.letters().resolve(claimed.claim)); }).first, "conflict");
 }
 
-TEST_F(DeadLettersOnFile, a_discarded_letter_stays_discarded) {
+TEST_F(DeadLettersOnDatabase, a_discarded_letter_stays_discarded) {
     bury({"1"});
 
     EXPECT_THAT(bed.run(bed.letters().discard({})).ids, ElementsAre(1));
@@ -251,7 +251,7 @@ TEST_F(DeadLettersOnFile, a_discarded_letter_stays_discarded) {
     EXPECT_EQ(bed.count(LetterState::discarded), 1U);
 }
 
-TEST_F(DeadLettersOnFile, cleanup_deletes_what_ended_long_enough_ago_with_its_history) {
+TEST_F(DeadLettersOnDatabase, cleanup_deletes_what_ended_long_enough_ago_with_its_history) {
     bury({"1", "2", "3"});
     bed.run(bed.letters().discard(ids({1, 2})));
     bed.execute("update sluice_dead_letter set completed_at = completed_at - 3600 * 1000000 where id = 1");
@@ -265,7 +265,7 @@ TEST_F(DeadLettersOnFile, cleanup_deletes_what_ended_long_enough_ago_with_its_hi
     EXPECT_EQ(bed.number("select count(*) from sluice_dead_letter_audit"), 0);
 }
 
-TEST_F(DeadLettersOnFile, a_call_takes_no_more_than_its_limit_and_the_oldest_failures_first) {
+TEST_F(DeadLettersOnDatabase, a_call_takes_no_more_than_its_limit_and_the_oldest_failures_first) {
     bury({"1", "2", "3"});
     const LetterReport claimed = bed.run(bed.letters().claim(ids({1}), seconds(60)));
     bed.run(bed.letters().reject(claimed.claim, "again"));
@@ -276,7 +276,7 @@ TEST_F(DeadLettersOnFile, a_call_takes_no_more_than_its_limit_and_the_oldest_fai
     EXPECT_THAT(bed.run(bed.letters().discard({}, two)).ids, ElementsAre(2, 3));
 }
 
-TEST_F(DeadLettersOnFile, a_dry_run_answers_what_would_be_done_and_changes_nothing) {
+TEST_F(DeadLettersOnDatabase, a_dry_run_answers_what_would_be_done_and_changes_nothing) {
     bury({"1", "2", "3"});
     bed.run(bed.letters().discard(ids({3})));
     const LetterReport held = bed.run(bed.letters().claim(ids({2}), seconds(60)));
@@ -299,7 +299,7 @@ TEST_F(DeadLettersOnFile, a_dry_run_answers_what_would_be_done_and_changes_nothi
     EXPECT_THAT(audit.payloads(), IsEmpty());
 }
 
-TEST_F(DeadLettersOnFile, every_change_leaves_a_line_that_says_who_did_what) {
+TEST_F(DeadLettersOnDatabase, every_change_leaves_a_line_that_says_who_did_what) {
     bury({"1", "2"});
     const LetterReport first = bed.run(bed.letters().claim(ids({1}), seconds(60), by("ann")));
     bed.run(bed.letters().reject(first.claim, "not yet", {}, by("bob")));
@@ -315,7 +315,7 @@ TEST_F(DeadLettersOnFile, every_change_leaves_a_line_that_says_who_did_what) {
     EXPECT_THAT(history(99), IsEmpty());
 }
 
-TEST_F(DeadLettersOnFile, letters_and_claims_outlive_a_restart) {
+TEST_F(DeadLettersOnDatabase, letters_and_claims_outlive_a_restart) {
     bury({"1", "2"});
     const LetterReport claimed = bed.run(bed.letters().claim(ids({1}), seconds(60)));
 
@@ -328,12 +328,13 @@ TEST_F(DeadLettersOnFile, letters_and_claims_outlive_a_restart) {
     EXPECT_THAT(audit.payloads(), IsEmpty()) << "a letter is not delivered again by itself";
 }
 
-TEST_F(DeadLettersOnFile, a_thousand_letters_are_changed_in_one_call) {
-    bed.execute(
-        "with recursive n(i) as (select 1 union all select i + 1 from n where i < 1000)"
-        " insert into sluice_dead_letter(subscription, lane, seq, lane_of_message, sequence, position, ledger_epoch,"
-        " message, queue, key, type, payload, created_at, attempts, reason)"
-        " select 'audit', 0, i, 0, i, i, 1, i, 1, 'a', 'Noted', 'p' || i, 0, 1, 'no' from n");
+TEST_F(DeadLettersOnDatabase, a_thousand_letters_are_changed_in_one_call) {
+    bed.execute(std::string("with recursive n(i) as (select 1 union all select i + 1 from n where i < 1000)"
+                            " insert into sluice_dead_letter(subscription, lane, seq, lane_of_message, sequence, "
+                            "position, ledger_epoch,"
+                            " message, queue, key, type, payload, created_at, attempts, reason)"
+                            " select 'audit', 0, i, 0, i, i, 1, i, 1, 'a', 'Noted', ") +
+                bed.sql_text.payload("'p' || i") + ", 0, 1, 'no' from n");
     LetterOptions many;
     many.limit = 1'000;
 
@@ -348,7 +349,7 @@ TEST_F(DeadLettersOnFile, a_thousand_letters_are_changed_in_one_call) {
     EXPECT_EQ(bed.number("select count(*) from sluice_dead_letter"), 0);
 }
 
-TEST_F(DeadLettersOnFile, limits_leases_and_ages_that_cannot_be_meant_are_refused_by_name) {
+TEST_F(DeadLettersOnDatabase, limits_leases_and_ages_that_cannot_be_meant_are_refused_by_name) {
     LetterOptions none;
     none.limit = 0;
     LetterOptions many;
@@ -366,7 +367,7 @@ TEST_F(DeadLettersOnFile, limits_leases_and_ages_that_cannot_be_meant_are_refuse
     EXPECT_THAT(error_of([&] { bed.run(letters.parked(std::nullopt, 0)); }), Pair("config", HasSubstr("limit is 0")));
 }
 
-TEST_F(DeadLettersOnFile, states_are_refused_where_the_call_chooses_them_itself) {
+TEST_F(DeadLettersOnDatabase, states_are_refused_where_the_call_chooses_them_itself) {
     DeadLetterFilter filter;
     filter.states.push_back(LetterState::resolved);
     DeadLetters& letters = bed.letters();

@@ -1,4 +1,4 @@
-// Retention on a real file: what goes, what must stay, and what a start finds afterwards.
+// Retention on a real database: what goes, what must stay, and what a start finds afterwards.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -15,7 +15,7 @@ using std::chrono::seconds;
 using ::testing::ElementsAre;
 
 /// In a running outbox retention looks every millisecond; `look` is one look of a process that runs no subscription.
-class RetentionOnFile : public ::testing::Test {
+class RetentionOnDatabase : public ::testing::Test {
 protected:
     [[nodiscard]] Outbox::Builder builder() {
         Settings settings;
@@ -39,7 +39,7 @@ protected:
     void publish(int count, const std::string& queue = "orders") {
         for (int i = 0; i < count; ++i) {
             const std::string number = std::to_string(++published);
-            bed.publish(queue, {{"k" + number, number}});
+            bed.publish_alone(queue, "k" + number, number);
         }
     }
     /// Publishes while retention is as told, and stops.
@@ -82,7 +82,7 @@ protected:
     int published = 0;
 };
 
-TEST_F(RetentionOnFile, removes_what_every_subscription_has_passed_and_keeps_the_newest_tick) {
+TEST_F(RetentionOnDatabase, removes_what_every_subscription_has_passed_and_keeps_the_newest_tick) {
     start();
     publish(20);
     ASSERT_TRUE(bed.drained());
@@ -94,7 +94,7 @@ TEST_F(RetentionOnFile, removes_what_every_subscription_has_passed_and_keeps_the
     EXPECT_EQ(audit.done.size(), 20U);
 }
 
-TEST_F(RetentionOnFile, never_removes_what_a_slow_subscription_still_needs) {
+TEST_F(RetentionOnDatabase, never_removes_what_a_slow_subscription_still_needs) {
     Script& slow = bed.script();
     auto made = builder();
     made.queue("orders", lanes(1), keep(seconds(0)));
@@ -116,7 +116,7 @@ TEST_F(RetentionOnFile, never_removes_what_a_slow_subscription_still_needs) {
     ASSERT_TRUE(only_newest_left());
 }
 
-TEST_F(RetentionOnFile, keeps_what_a_subscription_that_does_not_run_still_needs) {
+TEST_F(RetentionOnDatabase, keeps_what_a_subscription_that_does_not_run_still_needs) {
     Script& later = bed.script();
     auto both = builder();
     both.queue("orders", lanes(4), keep(seconds(0)));
@@ -140,7 +140,7 @@ TEST_F(RetentionOnFile, keeps_what_a_subscription_that_does_not_run_still_needs)
     ASSERT_TRUE(only_newest_left());
 }
 
-TEST_F(RetentionOnFile, forgets_a_subscription_whose_rows_were_deleted) {
+TEST_F(RetentionOnDatabase, forgets_a_subscription_whose_rows_were_deleted) {
     Script& gone = bed.script();
     auto both = builder();
     both.queue("orders", lanes(4), keep(seconds(0))).transactional("orders", "gone", gone.handler());
@@ -157,7 +157,7 @@ TEST_F(RetentionOnFile, forgets_a_subscription_whose_rows_were_deleted) {
     EXPECT_EQ(messages(), 1);
 }
 
-TEST_F(RetentionOnFile, keeps_everything_for_its_age) {
+TEST_F(RetentionOnDatabase, keeps_everything_for_its_age) {
     fill(10, seconds(3'600));
 
     EXPECT_EQ(look().kind(), runtime::Directive::Kind::idle);
@@ -169,7 +169,7 @@ TEST_F(RetentionOnFile, keeps_everything_for_its_age) {
     EXPECT_EQ(bed.number("select min(id) from sluice_message"), 5);
 }
 
-TEST_F(RetentionOnFile, stops_at_the_first_tick_that_must_stay_also_when_later_ones_look_older) {
+TEST_F(RetentionOnDatabase, stops_at_the_first_tick_that_must_stay_also_when_later_ones_look_older) {
     fill(10, seconds(3'600));
     bed.execute("update sluice_tick set ticked_at = ticked_at - 3700 * 1000000 where n <> 3");
 
@@ -179,7 +179,7 @@ TEST_F(RetentionOnFile, stops_at_the_first_tick_that_must_stay_also_when_later_o
     EXPECT_EQ(ticks(), 8);
 }
 
-TEST_F(RetentionOnFile, without_an_age_keeps_everything_for_ever) {
+TEST_F(RetentionOnDatabase, without_an_age_keeps_everything_for_ever) {
     fill(10, std::nullopt);
     bed.execute("update sluice_tick set ticked_at = 0");
 
@@ -189,7 +189,7 @@ TEST_F(RetentionOnFile, without_an_age_keeps_everything_for_ever) {
     EXPECT_EQ(messages(), 10);
 }
 
-TEST_F(RetentionOnFile, the_longest_retention_of_all_queues_decides) {
+TEST_F(RetentionOnDatabase, the_longest_retention_of_all_queues_decides) {
     auto made = builder();
     made.queue("orders", lanes(4), keep(seconds(0))).queue("stock", lanes(1), keep(seconds(3'600)));
     bed.start(made);
@@ -210,7 +210,7 @@ TEST_F(RetentionOnFile, the_longest_retention_of_all_queues_decides) {
     EXPECT_EQ(ticks(), 1);
 }
 
-TEST_F(RetentionOnFile, goes_by_age_alone_where_nobody_subscribes) {
+TEST_F(RetentionOnDatabase, goes_by_age_alone_where_nobody_subscribes) {
     auto made = builder();
     made.queue("orders", lanes(4), keep(seconds(0)));
     bed.start(made);
@@ -220,7 +220,7 @@ TEST_F(RetentionOnFile, goes_by_age_alone_where_nobody_subscribes) {
     EXPECT_EQ(bed.run(bed.outbox->oldest_kept()), core::Position(10));
 }
 
-TEST_F(RetentionOnFile, removes_in_bounded_steps) {
+TEST_F(RetentionOnDatabase, removes_in_bounded_steps) {
     fill(20, seconds(3'600));
     bed.execute("update sluice_queue set retention_s = 0");
 
@@ -234,12 +234,13 @@ TEST_F(RetentionOnFile, removes_in_bounded_steps) {
     EXPECT_EQ(look(3).kind(), runtime::Directive::Kind::idle);
 }
 
-TEST_F(RetentionOnFile, a_tick_of_many_messages_goes_in_bounded_steps_too) {
+TEST_F(RetentionOnDatabase, a_tick_of_many_messages_goes_in_bounded_steps_too) {
     start(seconds(3'600));
     std::vector<std::pair<std::string, std::string>> many;
     for (int i = 0; i < 10; ++i)
         many.emplace_back("a", std::to_string(i));
     bed.publish("orders", many);
+    ASSERT_TRUE(bed.drained());
     bed.publish("orders", {{"a", "newest"}});
     ASSERT_TRUE(bed.drained());
     bed.stop();
@@ -254,7 +255,7 @@ TEST_F(RetentionOnFile, a_tick_of_many_messages_goes_in_bounded_steps_too) {
     EXPECT_EQ(messages(), 1);
 }
 
-TEST_F(RetentionOnFile, the_oldest_tick_kept_has_what_a_start_begins_with) {
+TEST_F(RetentionOnDatabase, the_oldest_tick_kept_has_what_a_start_begins_with) {
     start();
     publish(30);
     ASSERT_TRUE(bed.drained());
@@ -272,7 +273,7 @@ TEST_F(RetentionOnFile, the_oldest_tick_kept_has_what_a_start_begins_with) {
     EXPECT_EQ(audit.done.size(), 31U);
 }
 
-TEST_F(RetentionOnFile, ids_never_come_back) {
+TEST_F(RetentionOnDatabase, ids_never_come_back) {
     start();
     publish(10);
     ASSERT_TRUE(bed.drained());
@@ -287,7 +288,7 @@ TEST_F(RetentionOnFile, ids_never_come_back) {
     EXPECT_EQ(audit.done.size(), 11U);
 }
 
-TEST_F(RetentionOnFile, a_new_subscription_from_the_start_begins_at_the_oldest_message_kept) {
+TEST_F(RetentionOnDatabase, a_new_subscription_from_the_start_begins_at_the_oldest_message_kept) {
     fill(20, seconds(3'600));
     bed.execute("update sluice_tick set ticked_at = 0 where n <= 12");
     look_until_idle();
@@ -309,7 +310,7 @@ TEST_F(RetentionOnFile, a_new_subscription_from_the_start_begins_at_the_oldest_m
         EXPECT_EQ(message.sequence, view.done.at(static_cast<std::size_t>(message.position.value()) - 13).sequence);
 }
 
-TEST_F(RetentionOnFile, letters_and_waiting_copies_are_not_its_business) {
+TEST_F(RetentionOnDatabase, letters_and_waiting_copies_are_not_its_business) {
     start();
     audit.reject("1");
     audit.set_aside("2");
@@ -329,7 +330,7 @@ TEST_F(RetentionOnFile, letters_and_waiting_copies_are_not_its_business) {
 }
 
 /// What a merged subscription passes over is remembered in memory and stored later: a process may end in between.
-TEST_F(RetentionOnFile, a_merged_subscription_whose_queue_rests_finds_its_place_after_a_restart) {
+TEST_F(RetentionOnDatabase, a_merged_subscription_whose_queue_rests_finds_its_place_after_a_restart) {
     Script& view = bed.script();
     const auto start_view = [&] {
         auto made = builder();
@@ -338,14 +339,12 @@ TEST_F(RetentionOnFile, a_merged_subscription_whose_queue_rests_finds_its_place_
         bed.start(made);
     };
     start_view();
-    bed.execute(
-        "create trigger never_stored before update on sluice_cursor when new.seq > old.seq"
-        " begin select raise(abort, 'not stored'); end");
+    bed.make_failing("never_stored", "update on sluice_cursor", "not stored", "new.seq > old.seq");
     publish(20);  // of the other queue
     ASSERT_TRUE(bed.drained());
     ASSERT_TRUE(bed.until([&] { return bed.sink->contains("not stored"); })) << "retention asks for it";
     bed.stop();
-    bed.execute("drop trigger never_stored");
+    bed.drop_trigger("never_stored");
 
     start_view();
     publish(1, "stock");
@@ -355,7 +354,7 @@ TEST_F(RetentionOnFile, a_merged_subscription_whose_queue_rests_finds_its_place_
     EXPECT_FALSE(bed.sink->contains("nothing is skipped")) << "its place in the log was removed";
 }
 
-TEST_F(RetentionOnFile, what_a_merged_subscription_passed_over_goes_once_its_cursor_is_stored) {
+TEST_F(RetentionOnDatabase, what_a_merged_subscription_passed_over_goes_once_its_cursor_is_stored) {
     Script& view = bed.script();
     auto made = builder();
     made.queue("orders", lanes(1), keep(seconds(0))).queue("stock", lanes(1), keep(seconds(0)));
@@ -372,15 +371,14 @@ TEST_F(RetentionOnFile, what_a_merged_subscription_passed_over_goes_once_its_cur
 }
 
 /// Ticks go in one commit, messages in later ones: between two of them the process may end.
-TEST_F(RetentionOnFile, messages_that_a_process_left_behind_are_removed_by_the_next_one) {
+TEST_F(RetentionOnDatabase, messages_that_a_process_left_behind_are_removed_by_the_next_one) {
     fill(10, seconds(3'600));
     bed.execute("update sluice_queue set retention_s = 0");
-    bed.execute(
-        "create trigger killed before delete on sluice_message begin select raise(abort, 'the process ends'); end");
+    bed.make_failing("killed", "delete on sluice_message", "the process ends");
     EXPECT_THROW(look(), db::Error);
     ASSERT_EQ(ticks(), 1);
     ASSERT_EQ(messages(), 10);
-    bed.execute("drop trigger killed");
+    bed.drop_trigger("killed");
 
     start();
     ASSERT_TRUE(bed.drained());
@@ -392,10 +390,10 @@ TEST_F(RetentionOnFile, messages_that_a_process_left_behind_are_removed_by_the_n
     EXPECT_EQ(audit.done.size(), 11U);
 }
 
-TEST_F(RetentionOnFile, a_failure_leaves_ticks_and_messages_as_they_were) {
+TEST_F(RetentionOnDatabase, a_failure_leaves_ticks_and_messages_as_they_were) {
     fill(10, seconds(3'600));
     bed.execute("update sluice_queue set retention_s = 0");
-    bed.execute("create trigger fails before delete on sluice_tick begin select raise(abort, 'no'); end");
+    bed.make_failing("fails", "delete on sluice_tick", "no");
     const std::string before = bed.dump("select * from sluice_tick; select * from sluice_message");
 
     EXPECT_THROW(look(), db::Error);
@@ -403,14 +401,15 @@ TEST_F(RetentionOnFile, a_failure_leaves_ticks_and_messages_as_they_were) {
     EXPECT_EQ(bed.dump("select * from sluice_tick; select * from sluice_message"), before);
 }
 
-TEST_F(RetentionOnFile, a_start_after_retention_reads_a_bounded_number_of_ticks) {
+TEST_F(RetentionOnDatabase, a_start_after_retention_reads_a_bounded_number_of_ticks) {
     start(seconds(3'600));
     publish(2'100);
     ASSERT_TRUE(bed.drained());
     bed.stop();
 
     EXPECT_EQ(bed.dump("select n from sluice_tick where checkpoint is not null"), "1\n1000\n2000\n");
-    bed.execute("update sluice_tick set refs = x'ff00ff' where n < 2000");  // a start that reads one of them fails
+    // A start that reads one of them fails.
+    bed.execute("update sluice_tick set refs = " + bed.sql_text.bytes("ff00ff") + " where n < 2000");
     start(seconds(3'600));
     publish(1);
     ASSERT_TRUE(bed.drained());

@@ -29,7 +29,7 @@ inline std::vector<std::string> payloads(int count) {
 struct Transactional {
     explicit Transactional(std::uint16_t count = 1, Testbed::Adjust adjust = {})
         : bed(std::move(adjust)), lanes_(count) {
-        bed.execute("create table moved(n integer primary key, lane integer, before integer, after integer)");
+        bed.make_list("moved", "lane bigint, before bigint, after bigint");
     }
     ~Transactional() { bed.stop(); }
     Transactional(const Transactional&) = delete;
@@ -55,9 +55,8 @@ struct Transactional {
         auto builder = prepare();
         bed.start(builder);
         bed.stop();
-        bed.execute(
-            "create trigger cursor_moves after update on sluice_cursor when new.seq <> old.seq begin"
-            " insert into moved(lane, before, after) values (new.lane, old.seq, new.seq); end");
+        bed.make_trigger("cursor_moves", "after update on sluice_cursor", "new.seq <> old.seq",
+                         "insert into moved(lane, before, after) values (new.lane, old.seq, new.seq)");
     }
     std::int64_t cursor() { return bed.number("select sum(seq) from sluice_cursor where subscription = 'audit'"); }
     std::vector<std::string> moves() { return texts(bed, "select before || '-' || after from moved order by n"); }

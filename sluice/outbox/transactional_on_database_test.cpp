@@ -1,11 +1,12 @@
-// Handlers whose writes commit with the cursor, on a real file: what fails, what is kept, in which order it goes on.
+// Handlers whose writes commit with the cursor, on a real database: what fails, what is kept, in which order it goes
+// on.
 #include <algorithm>
 #include <set>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "sluice/outbox/internal/transactional_bed.hpp"
+#include "sluice/outbox/internal/test_transactional.hpp"
 
 namespace sluice::outbox {
 namespace {
@@ -14,7 +15,7 @@ using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-TEST(TransactionalOnFile, writes_of_the_handler_commit_with_the_cursor) {
+TEST(TransactionalOnDatabase, writes_of_the_handler_commit_with_the_cursor) {
     Transactional test;
     test.start();
 
@@ -25,7 +26,7 @@ TEST(TransactionalOnFile, writes_of_the_handler_commit_with_the_cursor) {
     EXPECT_EQ(test.cursor(), 10);
 }
 
-TEST(TransactionalOnFile, a_failed_try_leaves_nothing_behind_but_its_count) {
+TEST(TransactionalOnDatabase, a_failed_try_leaves_nothing_behind_but_its_count) {
     Transactional test;
     int failures = 3;
     test.effects.answer = [&](const Message&) { return failures-- > 0 ? Outcome::retry("not yet") : Outcome::ok(); };
@@ -43,7 +44,7 @@ TEST(TransactionalOnFile, a_failed_try_leaves_nothing_behind_but_its_count) {
     EXPECT_EQ(test.bed.number("select count(*) from sluice_attempt"), 0);
 }
 
-TEST(TransactionalOnFile, an_exception_is_a_failure_with_its_text) {
+TEST(TransactionalOnDatabase, an_exception_is_a_failure_with_its_text) {
     Transactional test;
     test.effects.answer = [](const Message&) -> Outcome { throw std::runtime_error("the printer is on fire"); };
     test.start();
@@ -56,7 +57,7 @@ TEST(TransactionalOnFile, an_exception_is_a_failure_with_its_text) {
     EXPECT_THAT(test.effects.committed(), IsEmpty());
 }
 
-TEST(TransactionalOnFile, what_stands_before_a_failure_commits_and_the_cursor_moves_past_exactly_that) {
+TEST(TransactionalOnDatabase, what_stands_before_a_failure_commits_and_the_cursor_moves_past_exactly_that) {
     Transactional test;
     test.declare();
     test.bed.publish("orders", numbered(8));
@@ -73,7 +74,7 @@ TEST(TransactionalOnFile, what_stands_before_a_failure_commits_and_the_cursor_mo
     EXPECT_FALSE(test.bed.drained(std::chrono::milliseconds(1)));
 }
 
-TEST(TransactionalOnFile, a_failed_batch_runs_again_in_pieces_of_at_most_32) {
+TEST(TransactionalOnDatabase, a_failed_batch_runs_again_in_pieces_of_at_most_32) {
     Transactional test;
     test.declare();
     test.bed.publish("orders", numbered(100));
@@ -99,7 +100,7 @@ TEST(TransactionalOnFile, a_failed_batch_runs_again_in_pieces_of_at_most_32) {
     EXPECT_EQ(test.effects.tries_of("71"), 1U);
 }
 
-TEST(TransactionalOnFile, a_batch_that_never_fails_has_no_savepoints_and_one_move) {
+TEST(TransactionalOnDatabase, a_batch_that_never_fails_has_no_savepoints_and_one_move) {
     Transactional test;
     test.declare();
     test.bed.publish("orders", numbered(100));
@@ -113,7 +114,7 @@ TEST(TransactionalOnFile, a_batch_that_never_fails_has_no_savepoints_and_one_mov
     EXPECT_EQ(test.effects.tries.size(), 100U);
 }
 
-TEST(TransactionalOnFile, a_batch_handler_gets_halves_until_the_message_at_fault_is_alone) {
+TEST(TransactionalOnDatabase, a_batch_handler_gets_halves_until_the_message_at_fault_is_alone) {
     Transactional test;
     test.declare();
     test.bed.publish("orders", numbered(16));
@@ -137,7 +138,7 @@ TEST(TransactionalOnFile, a_batch_handler_gets_halves_until_the_message_at_fault
     EXPECT_EQ(test.effects.batches[1].size(), 8U);
 }
 
-TEST(TransactionalOnFile, a_batch_that_shrank_doubles_back) {
+TEST(TransactionalOnDatabase, a_batch_that_shrank_doubles_back) {
     Transactional test;
     test.declare();
     test.bed.publish("orders", numbered(60));
@@ -158,7 +159,7 @@ TEST(TransactionalOnFile, a_batch_that_shrank_doubles_back) {
     EXPECT_EQ(test.effects.committed(), payloads(60));
 }
 
-TEST(TransactionalOnFile, a_batch_names_where_the_cursor_stands_and_will_stand) {
+TEST(TransactionalOnDatabase, a_batch_names_where_the_cursor_stands_and_will_stand) {
     Transactional test;
     auto builder = test.prepare();
     Seen seen;
@@ -181,10 +182,14 @@ TEST(TransactionalOnFile, a_batch_names_where_the_cursor_stands_and_will_stand) 
     EXPECT_EQ(at, 15);
 }
 
-/// Violates a constraint for message "2", and either lets the error out or swallows it.
+db::Task<void> write_twice(db::UnitOfWork& unit) {
+    co_await unit.execute("insert into effect(n) values (1), (1)");
+}
+
+/// Violates a constraint for message "2", and lets the error out or deals with it.
 struct BadStatement {
-    Testbed& bed;
-    bool swallow = false;
+    enum class Dealing : std::uint8_t { none, swallow, savepoint };
+    Dealing dealing = Dealing::none;
     std::vector<std::string> tries;
 
     TransactionalHandler handler() {
@@ -193,23 +198,29 @@ struct BadStatement {
     db::Task<Outcome> take(db::UnitOfWork& unit, const Message& message) {
         tries.push_back(message.payload);
         co_await unit.execute("insert into effect(key, payload) values ($1, $2)", message.key, message.payload);
-        const bool bad = message.payload == "2" && (swallow || tries.size() < 8);
+        const bool bad = message.payload == "2" && (dealing != Dealing::none || tries.size() < 8);
+        if (!bad) co_return Outcome::ok();
+        std::function<db::Task<void>(db::UnitOfWork&)> body = write_twice;
         std::exception_ptr error;
         try {
-            if (bad) co_await unit.execute("insert into effect(n) values (1), (1)");
+            if (dealing == Dealing::savepoint)
+                co_await unit.savepoint(std::move(body));
+            else
+                co_await write_twice(unit);
         } catch (...) {
             error = std::current_exception();
         }
-        if (error && !swallow) std::rethrow_exception(error);
+        EXPECT_TRUE(error) << "the statement was to fail";
+        if (error && dealing == Dealing::none) std::rethrow_exception(error);
         co_return Outcome::ok();
     }
 };
 
-TEST(TransactionalOnFile, a_failing_statement_costs_its_message_a_try_and_no_other) {
+TEST(TransactionalOnDatabase, a_failing_statement_costs_its_message_a_try_and_no_other) {
     Transactional test;
     test.declare();
     test.bed.publish("orders", numbered(4));
-    BadStatement bad{test.bed, false, {}};
+    BadStatement bad;
     auto builder = test.prepare();
     builder.transactional("orders", "audit", bad.handler(), patient());
     test.bed.start(builder);
@@ -221,12 +232,11 @@ TEST(TransactionalOnFile, a_failing_statement_costs_its_message_a_try_and_no_oth
     EXPECT_EQ(std::ranges::count(bad.tries, "4"), 1);
 }
 
-TEST(TransactionalOnFile, a_failing_statement_that_the_handler_deals_with_harms_nothing) {
+TEST(TransactionalOnDatabase, a_failing_statement_in_a_savepoint_of_the_handler_harms_nothing) {
     Transactional test;
     test.declare();
     test.bed.publish("orders", numbered(4));
-    BadStatement bad{test.bed, false, {}};
-    bad.swallow = true;
+    BadStatement bad{BadStatement::Dealing::savepoint, {}};
     auto builder = test.prepare();
     builder.transactional("orders", "audit", bad.handler(), patient());
     test.bed.start(builder);
@@ -237,6 +247,27 @@ TEST(TransactionalOnFile, a_failing_statement_that_the_handler_deals_with_harms_
     EXPECT_EQ(bad.tries, payloads(4));
 }
 
+/// PostgreSQL's transaction is lost with the statement (docs/databases.md), SQLite's goes on.
+TEST(TransactionalOnDatabase, a_failing_statement_that_the_handler_swallows_harms_no_other_message) {
+    Transactional test;
+    test.declare();
+    test.bed.publish("orders", numbered(4));
+    BadStatement bad{BadStatement::Dealing::swallow, {}};
+    SubscriptionSettings settings = patient();
+    settings.max_attempts = 3;
+    auto builder = test.prepare();
+    builder.transactional("orders", "audit", bad.handler(), settings);
+    test.bed.start(builder);
+
+    ASSERT_TRUE(test.bed.drained());
+
+    const bool lost = test.bed.dialect() == db::Dialect::postgres;
+    EXPECT_EQ(test.bed.number("select count(*) from sluice_dead_letter where payload = '2'"), lost ? 1 : 0);
+    std::vector<std::string> committed = test.effects.committed();
+    EXPECT_EQ(std::erase(committed, "2"), lost ? 0U : 1U);
+    EXPECT_THAT(committed, ElementsAre("1", "3", "4"));
+}
+
 /// A child without its parent: seen only at COMMIT, when no message is at hand.
 db::Task<Outcome> write_orphan(db::UnitOfWork& unit, const Message& message) {
     co_await unit.execute("insert into effect(key, payload) values ($1, $2)", message.key, message.payload);
@@ -244,11 +275,11 @@ db::Task<Outcome> write_orphan(db::UnitOfWork& unit, const Message& message) {
     co_return Outcome::ok();
 }
 
-TEST(TransactionalOnFile, what_fails_at_commit_is_isolated_and_counted_for_its_message) {
+TEST(TransactionalOnDatabase, what_fails_at_commit_is_isolated_and_counted_for_its_message) {
     Transactional test;
     test.declare();
-    test.bed.execute("create table parent(id integer primary key)");
-    test.bed.execute("create table child(parent integer references parent(id) deferrable initially deferred)");
+    test.bed.execute("create table parent(id bigint primary key)");
+    test.bed.execute("create table child(parent bigint references parent(id) deferrable initially deferred)");
     test.bed.publish("orders", numbered(6));
     auto builder = test.prepare();
     builder.transactional("orders", "audit", write_orphan, patient());
@@ -269,7 +300,7 @@ db::Task<Outcome> overstay(db::UnitOfWork& unit, const Message& message) {
     co_return Outcome::ok();
 }
 
-TEST(TransactionalOnFile, a_message_that_keeps_the_writer_too_long_is_isolated_and_counted) {
+TEST(TransactionalOnSqlite, a_message_that_keeps_the_writer_too_long_is_isolated_and_counted) {
     Transactional test(1, [](db::sqlite::Settings& settings) { settings.hold_limit = std::chrono::milliseconds(50); });
     test.declare();
     test.bed.publish("orders", numbered(4));
@@ -282,7 +313,7 @@ TEST(TransactionalOnFile, a_message_that_keeps_the_writer_too_long_is_isolated_a
     EXPECT_EQ(test.effects.committed(), payloads(4));
 }
 
-TEST(TransactionalOnFile, a_retry_waits_as_long_as_it_asked_whatever_is_published) {
+TEST(TransactionalOnDatabase, a_retry_waits_as_long_as_it_asked_whatever_is_published) {
     Transactional test;
     std::vector<std::chrono::steady_clock::time_point> times;
     test.effects.answer = [&](const Message& message) {
@@ -304,7 +335,7 @@ TEST(TransactionalOnFile, a_retry_waits_as_long_as_it_asked_whatever_is_publishe
     EXPECT_EQ(test.effects.committed().front(), "1");
 }
 
-TEST(TransactionalOnFile, pauses_between_tries_grow) {
+TEST(TransactionalOnDatabase, pauses_between_tries_grow) {
     Transactional test;
     std::vector<std::chrono::steady_clock::time_point> times;
     test.effects.answer = [&](const Message& message) {
@@ -324,7 +355,7 @@ TEST(TransactionalOnFile, pauses_between_tries_grow) {
     EXPECT_GE(times[times.size() - 2] - times[times.size() - 3], std::chrono::milliseconds(40));
 }
 
-TEST(TransactionalOnFile, failures_are_counted_over_a_restart) {
+TEST(TransactionalOnDatabase, failures_are_counted_over_a_restart) {
     Transactional test;
     test.effects.answer = [](const Message&) { return Outcome::retry("not today"); };
     test.start();
@@ -362,7 +393,7 @@ struct Late {
     }
 };
 
-TEST(TransactionalOnFile, a_database_that_is_locked_costs_no_message_a_try) {
+TEST(TransactionalOnSqlite, a_database_that_is_locked_costs_no_message_a_try) {
     Transactional test(1,
                        [](db::sqlite::Settings& settings) { settings.busy_timeout = std::chrono::milliseconds(10); });
     const auto other = test.bed.open();

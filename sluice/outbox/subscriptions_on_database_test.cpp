@@ -1,10 +1,10 @@
-// Keys that are set aside, and subscriptions beside each other, on a real file.
+// Keys that are set aside, and subscriptions beside each other, on a real database.
 #include <map>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "sluice/outbox/internal/transactional_bed.hpp"
+#include "sluice/outbox/internal/test_transactional.hpp"
 #include "sluice/outbox/lane_hash.hpp"
 
 namespace sluice::outbox {
@@ -27,7 +27,7 @@ struct Stubborn {
     bool released = false;
 };
 
-TEST(SubscriptionsOnFile, a_key_that_fails_is_set_aside_and_its_lane_goes_on) {
+TEST(SubscriptionsOnDatabase, a_key_that_fails_is_set_aside_and_its_lane_goes_on) {
     Transactional test;
     test.declare();
     test.bed.publish("orders", {{"a", "a1"}, {"b", "b1"}, {"a", "a2"}, {"b", "b2"}});
@@ -43,7 +43,7 @@ TEST(SubscriptionsOnFile, a_key_that_fails_is_set_aside_and_its_lane_goes_on) {
     EXPECT_LE(test.effects.tries_of("a2"), 1U) << "only in the batch that was undone, if at all";
 }
 
-TEST(SubscriptionsOnFile, messages_of_a_key_that_is_set_aside_return_in_their_order) {
+TEST(SubscriptionsOnDatabase, messages_of_a_key_that_is_set_aside_return_in_their_order) {
     Transactional test;
     test.declare();
     test.bed.publish("orders", {{"a", "a1"}, {"b", "b1"}, {"a", "a2"}});
@@ -65,7 +65,7 @@ TEST(SubscriptionsOnFile, messages_of_a_key_that_is_set_aside_return_in_their_or
     EXPECT_EQ(test.effects.committed_of("a"), expected);
 }
 
-TEST(SubscriptionsOnFile, a_key_that_is_set_aside_stays_so_over_a_restart) {
+TEST(SubscriptionsOnDatabase, a_key_that_is_set_aside_stays_so_over_a_restart) {
     Transactional test;
     test.declare();
     test.bed.publish("orders", {{"a", "a1"}, {"a", "a2"}, {"b", "b1"}});
@@ -84,7 +84,7 @@ TEST(SubscriptionsOnFile, a_key_that_is_set_aside_stays_so_over_a_restart) {
     EXPECT_THAT(test.effects.committed_of("b"), ElementsAre("b1", "b2"));
 }
 
-TEST(SubscriptionsOnFile, messages_without_a_key_are_set_aside_one_by_one) {
+TEST(SubscriptionsOnDatabase, messages_without_a_key_are_set_aside_one_by_one) {
     Transactional test;
     test.declare();
     test.bed.publish("orders", {{"", "1"}, {"", "2"}, {"", "3"}});
@@ -102,7 +102,7 @@ TEST(SubscriptionsOnFile, messages_without_a_key_are_set_aside_one_by_one) {
     EXPECT_EQ(eventually(test.bed, "select count(*) from effect", 3), 3);
 }
 
-TEST(SubscriptionsOnFile, a_lane_that_waits_holds_no_other_lane) {
+TEST(SubscriptionsOnDatabase, a_lane_that_waits_holds_no_other_lane) {
     Transactional test(8);
     test.effects.answer = [](const Message& message) {
         return message.key == "stuck" ? Outcome::retry("never") : Outcome::ok();
@@ -125,7 +125,7 @@ TEST(SubscriptionsOnFile, a_lane_that_waits_holds_no_other_lane) {
     EXPECT_FALSE(test.bed.drained(std::chrono::milliseconds(1)));
 }
 
-TEST(SubscriptionsOnFile, subscriptions_have_cursors_of_their_own) {
+TEST(SubscriptionsOnDatabase, subscriptions_have_cursors_of_their_own) {
     Transactional test;
     Seen other;
     auto builder = test.prepare();
@@ -141,7 +141,7 @@ TEST(SubscriptionsOnFile, subscriptions_have_cursors_of_their_own) {
     EXPECT_EQ(test.cursor(), 0);
 }
 
-TEST(SubscriptionsOnFile, a_new_subscription_begins_where_it_is_told) {
+TEST(SubscriptionsOnDatabase, a_new_subscription_begins_where_it_is_told) {
     Transactional test;
     test.start();
     test.bed.publish("orders", numbered(3));
@@ -165,7 +165,7 @@ TEST(SubscriptionsOnFile, a_new_subscription_begins_where_it_is_told) {
     EXPECT_EQ(test.effects.committed(), payloads(4));
 }
 
-TEST(SubscriptionsOnFile, from_now_counts_only_for_a_subscription_that_is_new) {
+TEST(SubscriptionsOnDatabase, from_now_counts_only_for_a_subscription_that_is_new) {
     Transactional test;
     SubscriptionSettings now = patient();
     now.from = From::now;
@@ -188,7 +188,7 @@ db::Task<Outcome> answer_in_unit(db::UnitOfWork& unit, const Message& message) {
     co_return message.attempts < 2 ? Outcome::retry("again") : Outcome::ok();
 }
 
-TEST(SubscriptionsOnFile, what_a_handler_publishes_commits_with_its_cursor_and_is_undone_with_a_failed_try) {
+TEST(SubscriptionsOnDatabase, what_a_handler_publishes_commits_with_its_cursor_and_is_undone_with_a_failed_try) {
     Transactional test;
     Seen answers;
     auto builder = test.prepare();
@@ -223,7 +223,7 @@ struct Crowd {
     }
 };
 
-TEST(SubscriptionsOnFile, no_more_batches_are_in_hand_than_processors) {
+TEST(SubscriptionsOnDatabase, no_more_batches_are_in_hand_than_processors) {
     Transactional test(16);
     Gate gate(test.bed.shard);
     Crowd crowd{gate, test.effects.watch};
@@ -244,7 +244,7 @@ TEST(SubscriptionsOnFile, no_more_batches_are_in_hand_than_processors) {
     EXPECT_EQ(crowd.most, 3U);
 }
 
-TEST(SubscriptionsOnFile, a_long_backlog_is_read_in_chunks_and_delivered_in_order) {
+TEST(SubscriptionsOnDatabase, a_long_backlog_is_read_in_chunks_and_delivered_in_order) {
     Transactional test(4);
     test.declare();
     std::map<std::string, std::vector<std::string>> published;
