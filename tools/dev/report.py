@@ -23,13 +23,13 @@ class Counts:
         self.failures = []  # (name, last lines of its output)
         self.databases = {name: [0, 0] for name in DATABASES}  # run, skipped
 
-    def add(self, verdict, name, tail="", weight=1):
+    def add(self, verdict, name, tail="", weight=1, database=""):
         setattr(self, verdict, getattr(self, verdict) + weight)
         if verdict == "failed":
             self.failures.append((name, tail))
-        for database in DATABASES:
-            if database in name.lower():
-                self.databases[database][verdict == "skipped"] += weight
+        for known in DATABASES:
+            if known == database or (not database and known in name.lower()):
+                self.databases[known][verdict == "skipped"] += weight
 
     def merge(self, other):
         self.passed += other.passed
@@ -57,14 +57,17 @@ def add_gtest(counts, path, program):
     failed = 0
     for suite in json.loads(path.read_text(errors="replace"))["testsuites"]:
         for case in suite["testsuite"]:
-            name = f"{program}: {suite['name']}.{case['name']}"
+            # A case that runs once per database says which one it had; of others the name tells, not the program's.
+            own = f"{suite['name']}.{case['name']}"
+            database = case.get("database") or next((known for known in DATABASES if known in own.lower()), "none")
+            name = f"{program}: {own}"
             if case.get("failures"):
-                counts.add("failed", name, last_lines("\n".join(failure["failure"] for failure in case["failures"])))
+                counts.add("failed", name, last_lines("\n".join(failure["failure"] for failure in case["failures"])), database=database)
                 failed += 1
             elif case.get("status") == "NOTRUN" or case.get("result") in ("SKIPPED", "SUPPRESSED"):
-                counts.add("skipped", name)
+                counts.add("skipped", name, database=database)
             else:
-                counts.add("passed", name)
+                counts.add("passed", name, database=database)
     return failed
 
 
