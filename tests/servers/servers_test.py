@@ -181,6 +181,48 @@ class ServersTest(unittest.TestCase):
             self.assertEqual(told.returncode, 0, told.stdout)
             self.assertEqual(psql(addresses["postgres.app"], "select a from t").stdout, "7\n")
 
+    def keep(self, folder, command, *more):
+        return self.servers("run", "postgres", "--keep", str(folder), *more, "--", "sh", "-c", command)
+
+    def test_kept_data_is_there_again_and_the_second_start_adds_what_is_wanted_now(self):
+        self.directory.chmod(0o755)
+        folder = self.directory / "kept"
+        write = 'psql -XAtq "$(sed -n "s/^postgres.app //p" $SLUICE_TEST_SERVERS)" -c "create table t(a int); insert into t values (7)"'
+        done = self.keep(folder, write, "--database", "shop_a")
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertEqual((folder / "postgres").stat().st_mode & 0o077, 0)
+        read = write.replace("create table t(a int); insert into t values (7)", "select a, (select count(*) from pg_database where datname like 'shop__') from t")
+        done = self.keep(folder, read, "--database", "shop_a", "--database", "shop_b")
+        self.assertEqual(done.stdout, "7|2\n")
+
+    def test_a_kept_folder_serves_one_server_and_is_nobody_elses(self):
+        self.directory.chmod(0o755)
+        folder = self.directory / "kept"
+        done = self.keep(folder, f"{SERVERS} run postgres --keep {folder} -- true")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("is in use by another server", done.stdout)
+        other = self.directory / "other"
+        (other / "postgres").mkdir(parents=True)
+        (other / "postgres" / "mine").write_text("mine")
+        done = self.keep(other, "true")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("holds something else", done.stdout)
+        self.assertEqual((other / "postgres" / "mine").read_text(), "mine")
+
+    def test_a_first_start_that_was_interrupted_is_made_anew(self):
+        self.directory.chmod(0o755)
+        folder = self.directory / "kept"
+        self.assertEqual(self.keep(folder, "true").returncode, 0)
+        (folder / "postgres" / "made").unlink()
+        done = self.keep(folder, 'psql -XAtq "$(sed -n "s/^postgres.app //p" $SLUICE_TEST_SERVERS)" -c "select 1"')
+        self.assertEqual(done.stdout, "1\n")
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root becomes another user")
+    def test_a_folder_that_the_servers_user_may_not_enter_is_named(self):
+        done = self.keep(self.directory / "kept", "true")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn(f"may not enter {self.directory}", done.stdout)
+
     def test_a_server_that_cannot_start_says_why_and_leaves_nothing(self):
         blocked, temporary = self.directory / "bin", self.directory / "tmp"
         blocked.mkdir()

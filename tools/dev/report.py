@@ -71,7 +71,7 @@ def add_gtest(counts, path, program):
     return failed
 
 
-def add_node(counts, name, output):
+def add_node(counts, name, output, database=""):
     """Counts node's closing lines (reporters tap and spec); returns None if there are none."""
     found = re.findall(r"^(?:#|ℹ) (pass|fail|cancelled|skipped|todo) (\d+)\s*$", output, re.M)
     if not found:
@@ -82,11 +82,11 @@ def add_node(counts, name, output):
     failed = totals.get("fail", 0) + totals.get("cancelled", 0)
     names = re.findall(r"^\s*not ok \d+ - (.*?)(?:\s+#.*)?$", output, re.M) or re.findall(r"^\s*✖ (.*)$", output, re.M)
     blocks = re.findall(r"^\s*not ok \d+ - .*?(?=^\s*(?:not )?ok \d+ |^\s*1\.\.\d+$|\Z)", output, re.M | re.S)
-    counts.add("passed", name, weight=totals.get("pass", 0))
-    counts.add("skipped", name, weight=totals.get("skipped", 0) + totals.get("todo", 0))
+    counts.add("passed", name, weight=totals.get("pass", 0), database=database)
+    counts.add("skipped", name, weight=totals.get("skipped", 0) + totals.get("todo", 0), database=database)
     if failed:
         text = "\n".join("\n".join(block.rstrip().splitlines()[:TAIL_LINES]) for block in blocks[:5]) or last_lines(output)
-        counts.add("failed", f"{name}: {'; '.join(dict.fromkeys(names))}", text, weight=failed)
+        counts.add("failed", f"{name}: {'; '.join(dict.fromkeys(names))}", text, weight=failed, database=database)
     return failed
 
 
@@ -117,7 +117,9 @@ def add_ctest(counts, folder):
             seen.add(program)
             failed = sum(add_gtest(counts, path, program) for path in reports)
         elif not reports:
-            failed = add_node(counts, name, output)
+            # A test that has a sister on a server is the one on files.
+            database = "sqlite" if f"{name}_postgres" in commands else ""
+            failed = add_node(counts, name, output, database)
             if failed is None:
                 failed = add_plain(counts, name, output)
         bad = case.get("status") not in ("run", "disabled")

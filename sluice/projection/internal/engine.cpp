@@ -18,7 +18,7 @@ double seconds_between(core::SteadyTime from, core::SteadyTime to) {
     return std::chrono::duration<double>(to - from).count();
 }
 
-std::vector<std::string> keys_of(const FoldResult& result) {
+std::vector<std::string> keys_written(const FoldResult& result) {
     std::vector<std::string> keys;
     for (const KeyFold& key : result.keys)
         keys.push_back(key.key);
@@ -245,7 +245,7 @@ void Engine::announce_after_commit(db::UnitOfWork& unit, const Generation& gener
     DeltaBatch told = new_batch(generation.number);
     told.changes = changes_of(definition(), result.keys, generation.epoch, false);
     // A batch that wrote these keys before, and heard of its commit after this unit began, has put them into the cache.
-    unit.after_commit([self = shared_from_this(), number = generation.number, keys = keys_of(result)] {
+    unit.after_commit([self = shared_from_this(), number = generation.number, keys = keys_written(result)] {
         const std::vector<std::string_view> names(keys.begin(), keys.end());
         KeyStates old;
         static_cast<void>(self->cache_.take(number, names, old));

@@ -6,7 +6,7 @@
 namespace sluice::projection::internal {
 namespace {
 
-constexpr const char* kNow = "cast(extract(epoch from statement_timestamp()) * 1000 as bigint)";
+constexpr const char* kPostgresNow = "cast(extract(epoch from statement_timestamp()) * 1000 as bigint)";
 /// A bound for one statement's memory; fewer would cost round trips' worth of planning.
 constexpr std::size_t kMostRows = 4'096;
 
@@ -24,7 +24,7 @@ std::string insert_states() {
         "position, updated_at) select $1::text, $2::bigint, n.key, n.version, n.epoch, nullif(n.state, ''), "
         "n.checksum, n.position, "
         "{} from {}",
-        kNow, kStateRows);
+        kPostgresNow, kStateRows);
 }
 
 void fill_writes(Texts& t) {
@@ -42,7 +42,7 @@ void fill_writes(Texts& t) {
         "$10::bigint[]) as n(key, version_before, epoch_before, version, epoch, state, checksum, position) where "
         "s.projection = $1 and s.generation = $2 and s.key = n.key and s.version = n.version_before and s.epoch = "
         "n.epoch_before",
-        kNow));
+        kPostgresNow));
     // A row that is there already belongs to somebody who also wrote the state, which is where that is noticed.
     t.insert_delta = any_number(fmt::format(
         "insert into sluice_projection_delta(projection, generation, stream, position, key, first_version, "
@@ -51,7 +51,7 @@ void fill_writes(Texts& t) {
         "n.last_version, n.deltas, n.positions, nullif(n.undo, ''), {} from unnest($3::bigint[], $4::bigint[], "
         "$5::text[], $6::bigint[], $7::bigint[], $8::text[], $9::text[], $10::text[]) as n(stream, position, key, "
         "first_version, last_version, deltas, positions, undo) on conflict do nothing",
-        kNow));
+        kPostgresNow));
 }
 
 /// An advisory lock, because whoever waits for a row to be alone with it is passed by everybody who shares it. A unit
@@ -71,7 +71,7 @@ void fill_holds(Texts& t) {
 Texts postgres_texts() {
     Texts t;
     t.arrays = true;
-    fill_common(t, {kNow, "greatest"});
+    fill_common(t, {kPostgresNow, "greatest"});
     fill_holds(t);
     fill_writes(t);
     t.load =

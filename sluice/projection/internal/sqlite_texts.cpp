@@ -9,7 +9,7 @@
 namespace sluice::projection::internal {
 namespace {
 
-constexpr const char* kNow = "cast(round((julianday('now') - 2440587.5) * 86400000.0) as integer)";
+constexpr const char* kSqliteNow = "cast(round((julianday('now') - 2440587.5) * 86400000.0) as integer)";
 
 /// n rows take the largest that fits, again and again.
 constexpr std::array<std::size_t, 5> kRowCounts = {256, 64, 16, 4, 1};
@@ -41,7 +41,7 @@ std::string sqlite_insert_states(std::size_t rows) {
     return fmt::format(
         "insert into sluice_projection_state(projection, generation, key, version, epoch, state, checksum, position, "
         "updated_at) select $1, $2, column1, column2, column3, column4, column5, column6, {} from ({}) where true",
-        kNow, value_rows(rows, 6));
+        kSqliteNow, value_rows(rows, 6));
 }
 
 RowTexts sqlite_insert() {
@@ -65,7 +65,7 @@ RowTexts sqlite_update() {
             "checksum = n.column7, position = n.column8, updated_at = max(s.updated_at, {}) from ({}) as n "
             "where s.projection = $1 and s.generation = $2 and s.key = n.column1 and s.version = n.column2 "
             "and s.epoch = n.column3",
-            kNow, value_rows(rows, 8));
+            kSqliteNow, value_rows(rows, 8));
     });
 }
 
@@ -76,7 +76,7 @@ RowTexts sqlite_insert_delta() {
             "insert into sluice_projection_delta(projection, generation, stream, position, key, first_version, "
             "last_version, deltas, positions, undo, at) select $1, $2, column1, column2, column3, column4, column5, "
             "column6, column7, column8, {} from ({}) where true on conflict do nothing",
-            kNow, value_rows(rows, 8));
+            kSqliteNow, value_rows(rows, 8));
     });
 }
 
@@ -84,7 +84,7 @@ RowTexts sqlite_insert_delta() {
 
 Texts sqlite_texts() {
     Texts t;
-    fill_common(t, {kNow, "max"});
+    fill_common(t, {kSqliteNow, "max"});
     t.load =
         "select s.key, s.version, s.epoch, s.state, s.checksum, s.position from json_each($3) as wanted cross join "
         "sluice_projection_state as s where s.projection = $1 and s.generation = $2 and s.key = wanted.value";
