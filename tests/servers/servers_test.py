@@ -81,7 +81,7 @@ class ServersTest(unittest.TestCase):
 
     def run_in_background(self, command):
         """`tools/servers run postgres -- sh -c COMMAND` in a session of its own, once COMMAND printed a line."""
-        process = subprocess.Popen([SERVERS, "run", "postgres", "--", "sh", "-c", command], text=True, stdout=subprocess.PIPE, start_new_session=True)
+        process = subprocess.Popen([SERVERS, "run", "postgres", "--", "sh", "-c", command], text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True)
         self.addCleanup(process.stdout.close)
         line = process.stdout.readline().strip()
         traces = Traces(read_addresses(pathlib.Path(line).parent))
@@ -140,6 +140,15 @@ class ServersTest(unittest.TestCase):
             process, traces = self.run_in_background("echo $SLUICE_TEST_SERVERS; exec sleep 600")
             os.killpg(process.pid, number)
             self.assertEqual(process.wait(LIMIT_SECONDS), 128 + number)
+            self.expect_nothing_left(traces)
+
+    def test_a_signal_to_the_run_alone_reaches_its_command_once(self):
+        # Ends with the number of signals that it got, a moment after the first.
+        count = "n=0; trap 'n=$((n + 1))' INT; echo $SLUICE_TEST_SERVERS; while [ $n = 0 ]; do sleep 0.05; done; sleep 0.2; exit $n"
+        for send in (os.kill, os.killpg):
+            process, traces = self.run_in_background(count)
+            send(process.pid, signal.SIGINT)
+            self.assertEqual(process.wait(LIMIT_SECONDS), 1)
             self.expect_nothing_left(traces)
 
     def test_a_run_that_is_killed_leaves_nothing(self):

@@ -29,6 +29,11 @@ PORT_TRIES = 8
 PR_SET_PDEATHSIG = 1
 
 
+def die_with_parent(number=signal.SIGKILL):
+    """In a child before its program begins."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -98,7 +103,7 @@ class Server:
                 os.setgid(self.account.pw_gid)
                 os.setuid(self.account.pw_uid)
             # After the change of user, which forgets it.
-            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, death_signal)
+            die_with_parent(death_signal)
         return prepare
 
     def run(self, words, text=None, variables=None):
