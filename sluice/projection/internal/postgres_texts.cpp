@@ -34,14 +34,18 @@ void fill_writes(Texts& t) {
         " on conflict(projection, generation, key) do update set version = excluded.version, epoch = excluded.epoch, "
         "state = excluded.state, checksum = excluded.checksum, position = excluded.position, updated_at = "
         "greatest(s.updated_at, excluded.updated_at)");
-    // `greatest(updated_at, now)`: it never goes back within a key, whatever the clock does.
+    // An upsert finds each row by the key's index, whatever the planner knows of the table: an update from a join would
+    // read all of a projection's rows until the table's first ANALYZE. The version that was read travels as updated_at,
+    // which `greatest` keeps from going back within a key, whatever the clock does.
     t.update = any_number(fmt::format(
-        "update sluice_projection_state as s set version = n.version, epoch = n.epoch, state = nullif(n.state, ''), "
-        "checksum = n.checksum, position = n.position, updated_at = greatest(s.updated_at, {}) from "
-        "unnest($3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::text[], $9::bigint[], "
-        "$10::bigint[]) as n(key, version_before, epoch_before, version, epoch, state, checksum, position) where "
-        "s.projection = $1 and s.generation = $2 and s.key = n.key and s.version = n.version_before and s.epoch = "
-        "n.epoch_before",
+        "insert into sluice_projection_state as s(projection, generation, key, version, epoch, state, checksum, "
+        "position, updated_at) select $1::text, $2::bigint, n.key, n.version, n.epoch, nullif(n.state, ''), "
+        "n.checksum, n.position, n.version_before from unnest($3::text[], $4::bigint[], $5::bigint[], $6::bigint[], "
+        "$7::bigint[], $8::text[], $9::bigint[], $10::bigint[]) as n(key, version_before, epoch_before, version, "
+        "epoch, "
+        "state, checksum, position) on conflict(projection, generation, key) do update set version = "
+        "excluded.version, state = excluded.state, checksum = excluded.checksum, position = excluded.position, "
+        "updated_at = greatest(s.updated_at, {}) where s.version = excluded.updated_at and s.epoch = excluded.epoch",
         kPostgresNow));
     // A row that is there already belongs to somebody who also wrote the state, which is where that is noticed.
     t.insert_delta = any_number(fmt::format(
@@ -52,6 +56,39 @@ void fill_writes(Texts& t) {
         "$5::text[], $6::bigint[], $7::bigint[], $8::text[], $9::text[], $10::text[]) as n(stream, position, key, "
         "first_version, last_version, deltas, positions, undo) on conflict do nothing",
         kPostgresNow));
+}
+
+/// Key by key through the index, whatever the planner knows of the table.
+void fill_reads(Texts& t) {
+    const std::string row =
+        "select key, version, epoch, state, checksum, position from sluice_projection_state where projection = ";
+    const std::string load =
+        "select s.key, s.version, s.epoch, s.state, s.checksum, s.position from unnest($3::text[]) as wanted(key) "
+        "cross join lateral (" +
+        row + "$1 and generation = $2 and key = wanted.key limit 1";
+    t.load = load + ") as s";
+    t.load_alone = load + " for update) as s";
+    t.read_many =
+        "select p.state_version, greatest(p.epoch, s.epoch) as epoch, s.key, s.version, s.state, s.checksum from "
+        "sluice_projection as p cross join unnest($2::text[]) as wanted(key) cross join lateral (" +
+        row +
+        "p.projection and generation = p.generation and key = wanted.key limit 1) as s where p.projection = $1 and "
+        "p.status = 'active' and s.state is not null";
+}
+
+/// Rows by their place, so that the rest of a generation is not read for each part of it.
+void fill_trims(Texts& t) {
+    t.trim_states =
+        "delete from sluice_projection_state where ctid = any(array(select ctid from sluice_projection_state where "
+        "projection = $1 and generation = $2 order by key limit $3))";
+    t.trim_deltas =
+        "delete from sluice_projection_delta where ctid = any(array(select ctid from sluice_projection_delta where "
+        "projection = $1 and generation = $2 order by stream, position, key limit $3))";
+    t.trim_age = fmt::format(
+        "delete from sluice_projection_delta where ctid = any(array(select oldest.ctid from (select ctid, at from "
+        "sluice_projection_delta where projection = $1 and generation = $2 and stream = $3 order by position, key "
+        "limit $5) as oldest where at < {} - $4))",
+        kPostgresNow);
 }
 
 /// An advisory lock, because whoever waits for a row to be alone with it is passed by everybody who shares it. A unit
@@ -74,14 +111,8 @@ Texts postgres_texts() {
     fill_common(t, {kPostgresNow, "greatest"});
     fill_holds(t);
     fill_writes(t);
-    t.load =
-        "select s.key, s.version, s.epoch, s.state, s.checksum, s.position from sluice_projection_state as s where "
-        "s.projection = $1 and s.generation = $2 and s.key = any($3)";
-    t.load_alone = t.load + " order by s.key for update";
-    t.read_many =
-        "select p.state_version, greatest(p.epoch, s.epoch) as epoch, s.key, s.version, s.state, s.checksum from "
-        "sluice_projection as p join sluice_projection_state as s on s.projection = p.projection and s.generation = "
-        "p.generation where p.projection = $1 and p.status = 'active' and s.key = any($2) and s.state is not null";
+    fill_reads(t);
+    fill_trims(t);
     return t;
 }
 

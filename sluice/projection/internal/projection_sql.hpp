@@ -46,7 +46,7 @@ struct Texts {
 
     // sluice_projection_state: $1 projection $2 generation
     std::string load;         ///< $3 keys
-    std::string load_alone;   ///< $3 keys, in order: whoever else writes them waits
+    std::string load_alone;   ///< $3 keys: whoever else writes them waits
     RowTexts insert;          ///< key, version, epoch, state, checksum, position
     RowTexts update;          ///< key, version before, epoch before, version, epoch, state, checksum, position
     RowTexts put;             ///< $3… the same row, whatever was there

@@ -79,7 +79,10 @@ db::Statement Store::load(std::int64_t generation, const std::vector<std::string
 }
 
 db::Statement Store::load_alone(std::int64_t generation, const std::vector<std::string>& keys) const {
-    return statement(texts_.load_alone, generation, keys);
+    // One order for all: units that lock several keys do not wait for each other in a circle.
+    std::vector<std::string> in_order = keys;
+    std::ranges::sort(in_order);
+    return statement(texts_.load_alone, generation, std::move(in_order));
 }
 
 std::vector<db::Statement> Store::hold(Hold how) const {
