@@ -204,6 +204,11 @@ class ServersTest(unittest.TestCase):
         done = self.keep(folder, read, "--database", "shop_a", "--database", "shop_b")
         self.assertEqual(done.stdout, "7|2\n")
 
+    def test_the_demos_command_gets_an_address_per_tenant_in_its_environment(self):
+        on_server = str(ROOT / "tools" / "dev" / "on_server")
+        words = ["run", "postgres", "--database", "shop_a", "--", on_server, "postgres", "sh", "-c", 'psql -XAtq "$(echo "$SLUICE_DATABASE_URL" | sed s/{tenant}/shop_a/)" -c "select current_database(), current_user"']
+        self.assertEqual(self.servers(*words).stdout, "shop_a|sluice_app\n")
+
     def test_a_kept_folder_serves_one_server_and_is_nobody_elses(self):
         self.directory.chmod(0o755)
         folder = self.directory / "kept"
