@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "sluice/db/commit_signal.hpp"
 #include "sluice/db/connection.hpp"
 #include "sluice/db/unit_of_work.hpp"
 
@@ -28,6 +29,9 @@ public:
     virtual Task<std::unique_ptr<Transaction>> begin(TransactionOptions options) = 0;
     /// Refuses new work, waits for what is open, closes. Idempotent.
     virtual Task<void> close() = 0;
+
+    /// Raised after every commit in this process that published messages; `UnitOfWork::news` is the same.
+    [[nodiscard]] const std::shared_ptr<CommitSignal>& news() const noexcept { return news_; }
 
     /// Runs `body` in a unit of work; see unit_of_work.hpp. `body` is called again only as `retry_serialization`
     /// allows. Answers what the body returns.
@@ -57,6 +61,8 @@ private:
     }
 
     Task<void> run_unit(TransactionOptions options, std::function<Task<void>(UnitOfWork&)> body);
+
+    std::shared_ptr<CommitSignal> news_ = std::make_shared<CommitSignal>();
 };
 
 }  // namespace sluice::db

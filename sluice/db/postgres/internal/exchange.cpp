@@ -100,7 +100,9 @@ bool Exchange::send() {
     return PQpipelineSync(link_.handle()) != 0;
 }
 
-/// What left the cache, outside of a transaction: in one that failed the statement would be refused.
+/// What left the cache, outside of a transaction: in one that failed the statement would be refused. With a synchronisation
+/// point of its own: what stands before BEGIN without one is in the same implicit transaction, whose isolation level
+/// could not be set any more.
 bool Exchange::send_garbage() {
     PreparedStatements* const statements = link_.statements();
     if (statements == nullptr || PQtransactionStatus(link_.handle()) != PQTRANS_IDLE) return true;
@@ -110,7 +112,9 @@ bool Exchange::send_garbage() {
             return false;
         commands_.push_back({Step::deallocate, 0});
     }
-    return true;
+    if (commands_.empty()) return true;
+    ++synchronisations_left_;
+    return PQpipelineSync(link_.handle()) != 0;
 }
 
 bool Exchange::send_item(std::size_t index) {
@@ -166,7 +170,7 @@ void Exchange::take_result() {
     }
     switch (PQresultStatus(result.get())) {
         case PGRES_PIPELINE_SYNC:
-            synchronised_ = true;
+            synchronised_ = --synchronisations_left_ == 0;
             return;
         case PGRES_COMMAND_OK:
         case PGRES_TUPLES_OK:
