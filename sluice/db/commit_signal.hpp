@@ -18,7 +18,8 @@ public:
     class Listening {
     public:
         Listening() = default;
-        Listening(std::weak_ptr<CommitSignal> signal, std::uint64_t id) noexcept : signal_(std::move(signal)), id_(id) {}
+        Listening(std::weak_ptr<CommitSignal> signal, std::uint64_t id) noexcept
+            : signal_(std::move(signal)), id_(id) {}
         Listening(Listening&& other) noexcept = default;
         Listening& operator=(Listening&& other) noexcept;
         ~Listening() { end(); }

@@ -23,14 +23,17 @@ std::shared_ptr<DataSource> open_sqlite(std::string name, std::string_view path,
 
 #ifdef SLUICE_POSTGRES
 std::shared_ptr<DataSource> open_postgres(std::string name, std::string_view dsn, core::Logger log,
-                                          core::Metrics& metrics) {
+                                          core::Metrics& metrics, OpenOptions options) {
     postgres::Settings settings;
     settings.name = std::move(name);
     settings.dsn = dsn;
+    settings.pool.max = options.connections;
+    if (!options.prepare) settings.statement_cache = 0;
     return postgres::Database::open(std::move(settings), std::move(log), metrics);
 }
 #else
-std::shared_ptr<DataSource> open_postgres(std::string name, std::string_view, core::Logger, core::Metrics&) {
+std::shared_ptr<DataSource> open_postgres(std::string name, std::string_view, core::Logger, core::Metrics&,
+                                          OpenOptions) {
     throw internal::failure(ErrorKind::config, name,
                             "this build has no PostgreSQL driver; configure it with -DSLUICE_POSTGRES=ON");
 }
@@ -38,13 +41,14 @@ std::shared_ptr<DataSource> open_postgres(std::string name, std::string_view, co
 
 }  // namespace
 
-std::shared_ptr<DataSource> open(std::string name, std::string_view dsn, core::Logger log, core::Metrics& metrics) {
+std::shared_ptr<DataSource> open(std::string name, std::string_view dsn, core::Logger log, core::Metrics& metrics,
+                                 OpenOptions options) {
     const std::string_view scheme = dsn.substr(0, dsn.find(':'));
     if (scheme == "sqlite" && scheme.size() < dsn.size()) {
         return open_sqlite(std::move(name), dsn.substr(scheme.size() + 1), std::move(log), metrics);
     }
     if (scheme == "postgres" || scheme == "postgresql")
-        return open_postgres(std::move(name), dsn, std::move(log), metrics);
+        return open_postgres(std::move(name), dsn, std::move(log), metrics, options);
     // What stands before the first colon may be anything, a password too.
     throw internal::failure(ErrorKind::config, name, "the connection string's scheme is neither sqlite nor postgres");
 }

@@ -99,7 +99,7 @@ std::string_view name_of(db::Dialect dialect) noexcept {
     }
 }
 
-TestDatabase::TestDatabase() : dialect_(test_dialect()) {
+TestDatabase::TestDatabase(db::Dialect dialect) : dialect_(dialect) {
     if (dialect_ == db::Dialect::sqlite) {
         dsn_ = std::string(kSqliteScheme) + folder_.file("test.sqlite3");
         return;

@@ -30,8 +30,10 @@ struct ShellAnswer {
 /// Thread-safe, its construction and destruction apart. Not in the library that users link.
 class TestDatabase {
 public:
-    /// An empty one, gone with this object; close its data sources first.
-    TestDatabase();
+    /// An empty one of the kind that the run asks for, gone with this object; close its data sources first.
+    TestDatabase() : TestDatabase(test_dialect()) {}
+    /// One of this kind, for tests of what only it has.
+    explicit TestDatabase(db::Dialect dialect);
     /// One that another process made, by its `dsn`; stays.
     explicit TestDatabase(std::string dsn);
     ~TestDatabase();

@@ -64,8 +64,8 @@ class ServersTest(unittest.TestCase):
     def servers(self, *words, **options):
         return subprocess.run([SERVERS, *words], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT_SECONDS * 2, **options)
 
-    def start(self):
-        done = self.servers("start", "postgres", "--dir", str(self.directory))
+    def start(self, *kinds):
+        done = self.servers("start", "postgres", *kinds, "--dir", str(self.directory))
         self.assertEqual(done.returncode, 0, done.stdout)
         self.addCleanup(self.servers, "stop", "--dir", str(self.directory))
         addresses = read_addresses(self.directory)
@@ -106,6 +106,41 @@ class ServersTest(unittest.TestCase):
         listening = [line.split() for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]]
         places = [word[1] for word in listening if word[3] == "0A" and word[1].endswith(f":{traces.port:04X}")]
         self.assertEqual(places, [f"0100007F:{traces.port:04X}"])
+
+    def test_a_pooler_stands_before_the_server_in_transaction_mode_and_ends_with_it(self):
+        addresses, traces = self.start("pgbouncer")
+        port = int(addresses["pgbouncer.app"].rsplit(":", 1)[1].split("/")[0])
+        self.assertNotEqual(port, traces.port)
+        self.assertEqual(psql(addresses["pgbouncer.app"], "select current_user || ' ' || current_database()").stdout, "sluice_app sluice\n")
+        with self.talk(addresses["pgbouncer.app"]) as first, self.talk(addresses["pgbouncer.app"]) as second:
+            held = self.ask(first, "begin; select pg_backend_pid();")
+            other = self.ask(second, "select pg_backend_pid();")
+            self.assertNotEqual(held, other)
+            self.assertEqual(self.ask(first, "select pg_backend_pid();"), held)
+            # Outside of a transaction two statements of one client run in two sessions.
+            self.ask(first, "commit; select 0;")
+            self.assertEqual(len({self.ask(first, "select pg_backend_pid();") for _ in range(2)}), 2)
+        told = [self.servers("tell", order, "pgbouncer", "--dir", str(self.directory)).returncode for order in ("kill", "revive")]
+        self.assertEqual(told, [0, 0])
+        self.assertEqual(psql(addresses["pgbouncer.app"], "select 7").stdout, "7\n")
+        self.assertEqual(self.servers("stop", "--dir", str(self.directory)).returncode, 0)
+        self.expect_nothing_left(traces)
+        with socket.socket() as probe:
+            self.assertNotEqual(probe.connect_ex(("127.0.0.1", port)), 0, "the pooler's port still answers")
+
+    @contextlib.contextmanager
+    def talk(self, address):
+        with subprocess.Popen(["psql", "-XAtq", address], text=True, bufsize=1, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as client:
+            yield client
+
+    def ask(self, client, sql):
+        client.stdin.write(sql + "\n")
+        return client.stdout.readline().strip()
+
+    def test_a_pooler_without_its_server_is_refused(self):
+        done = self.servers("start", "pgbouncer", "--dir", str(self.directory))
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("pgbouncer wants postgres before it", done.stdout)
 
     def test_passwords_are_in_no_argument_list_and_the_file_is_ours_alone(self):
         addresses, _ = self.start()

@@ -10,7 +10,7 @@ build_packages=(
 )
 test_packages=(
     g++ clang-tidy-19 clang-format-19 libclang-rt-19-dev llvm-19
-    sqlite3 curl chromium postgresql
+    sqlite3 curl chromium postgresql pgbouncer
 )
 
 # What `./dev demo --database …` needs besides.

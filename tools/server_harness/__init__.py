@@ -2,8 +2,10 @@
 
 A kind is a class with `name`, `account` (whom root becomes for it), `prepare()` (make the data directory), `command()`,
 `is_ready()`, `addresses()` ({name: value}), `initialise()` (on the running server at its first start, and again at later ones where data
-is kept) and `stop_signals` (orderly first). It is given `databases`, the names of those it must have.
+is kept) and `stop_signals` (orderly first). It is given `databases`, the names of those it must have. One that
+`needs` another kind, named before it, finds that in `behind`.
 """
+from .pgbouncer import Pgbouncer
 from .postgres import Postgres
 
-KINDS = {Postgres.name: Postgres}
+KINDS = {kind.name: kind for kind in (Postgres, Pgbouncer)}

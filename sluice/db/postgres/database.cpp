@@ -77,14 +77,14 @@ public:
     [[nodiscard]] Dialect dialect() const noexcept override { return Dialect::postgres; }
     [[nodiscard]] const std::string& place() const noexcept override { return place_; }
 
-    Task<std::unique_ptr<Connection>> acquire(AccessIntent intent) override {
-        pool::Lease lease = co_await pool_->acquire(core::SteadyTime::max(), std::source_location::current());
+    Task<std::unique_ptr<Connection>> acquire(AccessIntent intent, std::source_location borrower) override {
+        pool::Lease lease = co_await pool_->acquire(core::SteadyTime::max(), borrower);
         std::unique_ptr<Connection> connection = std::make_unique<PlainConnection>(std::move(lease), intent);
         co_return connection;
     }
 
-    Task<std::unique_ptr<Transaction>> begin(TransactionOptions options) override {
-        pool::Lease lease = co_await pool_->acquire(deadline_from(options), std::source_location::current());
+    Task<std::unique_ptr<Transaction>> begin(TransactionOptions options, std::source_location borrower) override {
+        pool::Lease lease = co_await pool_->acquire(deadline_from(options), borrower);
         std::unique_ptr<Transaction> transaction = std::make_unique<ServerTransaction>(std::move(lease), options);
         co_return transaction;
     }

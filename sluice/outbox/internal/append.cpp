@@ -11,8 +11,8 @@ namespace sluice::outbox {
 namespace {
 
 /// Of one statement of arrays.
-constexpr std::size_t kMostRows = 5'000;
-constexpr std::size_t kMostBytes = std::size_t{16} << 20;
+constexpr std::size_t kRowsAtMost = 5'000;
+constexpr std::size_t kBytesAtMost = std::size_t{16} << 20;
 
 db::Value text_or_null(std::string text) {
     return text.empty() ? db::Value(db::null) : db::Value(std::move(text));
@@ -47,7 +47,7 @@ public:
         headers_.push_back(headers_text(message.headers));
         payloads_.push_back(db::to_bytes(message.payload));
     }
-    [[nodiscard]] bool full() const noexcept { return queues_.size() >= kMostRows || bytes_ >= kMostBytes; }
+    [[nodiscard]] bool full() const noexcept { return queues_.size() >= kRowsAtMost || bytes_ >= kBytesAtMost; }
     [[nodiscard]] bool empty() const noexcept { return queues_.empty(); }
 
     /// Ids follow the caller's order: the rows are inserted in the order of the arrays.

@@ -204,7 +204,8 @@ db::Task<void> count_crash(db::UnitOfWork& unit, Subscription& subscription, con
     }
     co_await unit.execute(
         "insert into sluice_attempt(subscription, lane, seq, attempts, reason) values ($1, $2, $3, 1, $4)"
-        " on conflict(subscription, lane, seq) do update set attempts = sluice_attempt.attempts + 1, reason = excluded.reason",
+        " on conflict(subscription, lane, seq) do update set attempts = sluice_attempt.attempts + 1, reason = "
+        "excluded.reason",
         subscription.plan.name, static_cast<std::int64_t>(lane), *leased, "the process ended while it was handled");
     subscription.lanes.at(lane).begin_with(1);
 }

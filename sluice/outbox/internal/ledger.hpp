@@ -40,8 +40,8 @@ struct Plan {
     std::vector<std::optional<Placement>> placements;
 };
 
-/// Whether messages become visible by rising id (one writer, or ids given under a lock), or a late commit may bring an id
-/// below those that were numbered before. Within a tick they are numbered by id all the same.
+/// Whether messages become visible by rising id (one writer, or ids given under a lock), or a late commit may bring an
+/// id below those that were numbered before. Within a tick they are numbered by id all the same.
 enum class IdOrder : std::uint8_t { rising, any };
 
 /// One writer commits by rising id; elsewhere units overlap.
@@ -59,7 +59,8 @@ public:
     void declare(std::int32_t queue, std::uint16_t lanes);
     [[nodiscard]] bool declared(std::int32_t queue) const noexcept { return queues_.contains(queue); }
 
-    /// Numbers `messages` (not empty, by rising id; with IdOrder::rising above `highest_id`) without changing the ledger.
+    /// Numbers `messages` (not empty, by rising id; with IdOrder::rising above `highest_id`) without changing the
+    /// ledger.
     [[nodiscard]] Plan plan(std::span<const NewMessage> messages, core::SystemTime now) const;
     /// The next tick begins an epoch above every one that was given, also to ticks that were lost since.
     void raise_epoch(core::SystemTime now) noexcept { epoch_ = raised_epoch(now); }

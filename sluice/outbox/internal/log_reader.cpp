@@ -198,8 +198,8 @@ db::Task<void> LogReader::read_messages(db::UnitOfWork& unit, const Range& range
     }
 }
 
-/// Its id says nothing of where a message of a late commit stands, and there is no key by id: the snapshots of the ticks
-/// bound the transactions that wrote their messages.
+/// Its id says nothing of where a message of a late commit stands, and there is no key by id: the snapshots of the
+/// ticks bound the transactions that wrote their messages.
 db::Task<void> LogReader::read_by_transaction(db::UnitOfWork& unit, const std::vector<Tick>& ticks,
                                               const std::vector<Reference>& wanted, std::size_t bytes,
                                               LogSlice& slice) {

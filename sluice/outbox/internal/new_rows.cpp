@@ -57,11 +57,10 @@ std::vector<db::Statement> bury_undeclared(const NewRows& rows, const Ledger& le
     std::vector<db::Statement> statements;
     for (std::size_t i = 0; i < rows.ids.size(); ++i) {
         if (ledger.declared(rows.queues[i])) continue;
-        db::Statement bury =
-            db::statement(fmt::format("insert into sluice_dead_letter(message, {0}, attempts, reason)"
-                                      " select id, {0}, 0, $1 from sluice_message where id = $2",
-                                      sql::kContent),
-                          "its queue number is not in sluice_queue", rows.ids[i]);
+        db::Statement bury = db::statement(fmt::format("insert into sluice_dead_letter(message, {0}, attempts, reason)"
+                                                       " select id, {0}, 0, $1 from sluice_message where id = $2",
+                                                       sql::kContent),
+                                           "its queue number is not in sluice_queue", rows.ids[i]);
         if (!rows.xids.empty()) sql::add_xid(bury, rows.xids[i]);
         statements.push_back(std::move(bury));
     }

@@ -94,7 +94,7 @@ private:
     runtime::Worker* sequencer_ = nullptr;
     db::CommitSignal::Listening news_;  // of messages published in this process
     std::uint64_t polls_begun_ = 0;
-    std::uint64_t polls_ended_ = 0;  // the newest that found nothing more
+    std::uint64_t polls_ended_ = 0;      // the newest that found nothing more
     std::list<runtime::Wake*> waiters_;  // of `drained` and of a stop in progress
     bool sequencing_started_ = false;
     bool workers_started_ = false;

@@ -18,8 +18,8 @@ inline constexpr std::string_view kPostgresNow = "(extract(epoch from clock_time
 /// What a message carries besides its id; the same names in `sluice_message`, `sluice_parked` and `sluice_dead_letter`.
 inline constexpr std::string_view kContent = "queue, key, type, tenant, trace, headers, payload, created_at";
 
-/// Narrows a statement that ends in a condition on one row of `sluice_message` by the transaction that wrote it, which on
-/// PostgreSQL leads its key; nothing when `xid` is 0.
+/// Narrows a statement that ends in a condition on one row of `sluice_message` by the transaction that wrote it, which
+/// on PostgreSQL leads its key; nothing when `xid` is 0.
 void add_xid(db::Statement& statement, std::int64_t xid);
 
 /// `text` with every `{now}` and `{content}` replaced.

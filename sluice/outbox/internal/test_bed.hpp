@@ -1,5 +1,5 @@
-// For the module's tests: a real database of the kind that the run asks for (testing::TestDatabase) with its outbox, on a
-// shard that runs on the test's own thread.
+// For the module's tests: a real database of the kind that the run asks for (testing::TestDatabase) with its outbox, on
+// a shard that runs on the test's own thread.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -35,10 +35,6 @@ public:
     std::shared_ptr<db::DataSource> open() {
         std::shared_ptr<db::DataSource> made = adjust_ ? open_adjusted() : base.open("shop", metrics, log());
         opened_.push_back(made);
-        if (base.dialect() == db::Dialect::postgres) {
-            if (opened_.size() == 1) run(make_tables(*made));
-            return made;
-        }
         migrate::Runner runner({migrations()}, core::Logger());
         run(runner.run(*made));
         return made;
@@ -111,12 +107,6 @@ private:
             std::cerr << line.logger << ": " << line.text << "\n";
     }
 
-    static runtime::Task<void> make_tables(db::DataSource& source) {
-        std::unique_ptr<db::Connection> connection = co_await source.acquire(db::AccessIntent::write);
-        const auto all = migrations();
-        for (const std::string& text : all[0].statements.at(db::Dialect::postgres))
-            co_await connection->execute(text);
-    }
     std::shared_ptr<db::DataSource> open_adjusted() {
         db::sqlite::Settings settings;
         settings.name = "shop";

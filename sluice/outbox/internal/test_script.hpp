@@ -1,5 +1,5 @@
-// For the module's tests: handlers that do as they are told, waiting for what will come true, and the database's command
-// line as a process of its own.
+// For the module's tests: handlers that do as they are told, waiting for what will come true, and the database's
+// command line as a process of its own.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -27,7 +27,7 @@ Task<std::int64_t> read_count(db::DataSource& source, std::string table) {
 
 std::vector<const Driver*> drivers() {
 #ifdef SLUICE_POSTGRES
-    return {&sqlite_driver(), &postgres_driver()};
+    return {&sqlite_driver(), &postgres_driver(), &pgbouncer_driver()};
 #else
     return {&sqlite_driver()};
 #endif

@@ -51,8 +51,9 @@ TEST_P(DbUnits, of_a_chosen_isolation_may_follow_any_number_of_statements) {
         options.isolation = db::Isolation::repeatable_read;
         EXPECT_EQ(outcome([i](db::UnitOfWork& unit) { return insert_item(unit, i); }, options), "ok") << i;
         options.read_only = true;
-        EXPECT_EQ(outcome([](db::UnitOfWork& unit) -> Task<void> { co_await unit.query("select id from item"); }, options),
-                  "ok")
+        EXPECT_EQ(
+            outcome([](db::UnitOfWork& unit) -> Task<void> { co_await unit.query("select id from item"); }, options),
+            "ok")
             << i;
     }
 }

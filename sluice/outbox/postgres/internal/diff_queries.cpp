@@ -22,8 +22,8 @@ std::vector<std::string> running_texts(const Snapshot& snapshot) {
     return texts;
 }
 
-/// `columns` of the rows of a diff; the parameters $1 to $4 are `bind_diff`'s. Two branches, because an OR of them would
-/// not use the key.
+/// `columns` of the rows of a diff; the parameters $1 to $4 are `bind_diff`'s. Two branches, because an OR of them
+/// would not use the key.
 std::string diff_text(std::string_view columns, bool has_target) {
     const std::string_view seen = has_target ? " and pg_visible_in_snapshot(xid, $4::pg_snapshot)" : "";
     const std::string_view bounded = has_target ? " and xid < pg_snapshot_xmax($4::pg_snapshot)" : "";
@@ -40,8 +40,8 @@ db::Statement bind_diff(const Diff& diff, std::string text) {
     return select;
 }
 
-/// Rows of `from` (a query of whole messages) with their payloads until the bytes of $`bytes` are there, in the order of
-/// the column `place`.
+/// Rows of `from` (a query of whole messages) with their payloads until the bytes of $`bytes` are there, in the order
+/// of the column `place`.
 std::string sized(std::string_view from, std::string_view place, std::size_t bytes) {
     constexpr std::string_view kBeforePayload = "id, queue, key, type, tenant, trace, headers";
     return fmt::format(

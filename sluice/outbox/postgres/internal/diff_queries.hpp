@@ -28,8 +28,8 @@ struct Facts {
     std::int64_t last_value = 0;
 };
 
-/// A fresh log has no statistics, and a plan by guesses scans all of it (measured 243 ms): by the key, always. Until the
-/// transaction ends.
+/// A fresh log has no statistics, and a plan by guesses scans all of it (measured 243 ms): by the key, always. Until
+/// the transaction ends.
 [[nodiscard]] db::Statement plan_by_key();
 
 /// The last number, 0 before the first.
@@ -55,8 +55,8 @@ struct Facts {
 /// At most `most` of what `select_rows` or `select_referenced` answered.
 [[nodiscard]] NewRows read_rows(const db::Result& rows, std::size_t most);
 
-/// What the ticks up to `last` named that those of `base` (the answer of `select_base_before`) did not. Where a snapshot is
-/// not known (retention took it, or `rebaseline`), it bounds nothing.
+/// What the ticks up to `last` named that those of `base` (the answer of `select_base_before`) did not. Where a
+/// snapshot is not known (retention took it, or `rebaseline`), it bounds nothing.
 [[nodiscard]] Diff diff_between(const db::Result& base, const Tick& last);
 
 /// Rows of `diff` with these ids in this order, as `select_rows` answers them: `bytes` counts in that order.

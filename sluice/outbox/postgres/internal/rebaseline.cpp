@@ -54,7 +54,8 @@ db::Task<std::vector<Unnamed>> unnamed_rows(db::UnitOfWork& unit, const std::vec
         for (const db::Row& row : rows) {
             xid = row.get<std::string>(0);
             id = row.get<std::int64_t>(1);
-            if (!std::ranges::binary_search(named, id)) found.push_back({id, queue_number(row.at(2)), as_string(row.at(3))});
+            if (!std::ranges::binary_search(named, id))
+                found.push_back({id, queue_number(row.at(2)), as_string(row.at(3))});
         }
         if (static_cast<std::int64_t>(rows.size()) < kRowsAtOnce) break;
     }

@@ -11,8 +11,8 @@
 namespace sluice::outbox::postgres {
 
 /// Under an exclusive lock: gives every row kept the unit's own transaction id, numbers by id those that no tick names,
-/// and lets the next tick go on behind the unit. Sequences and positions go on; the epoch rises. `unit` is READ COMMITTED,
-/// `ledger` stands at the newest row.
+/// and lets the next tick go on behind the unit. Sequences and positions go on; the epoch rises. `unit` is READ
+/// COMMITTED, `ledger` stands at the newest row.
 db::Task<void> rebaseline(db::UnitOfWork& unit, Ledger ledger, std::map<std::int32_t, std::string> queue_names,
                           core::SystemTime now);
 

@@ -14,10 +14,10 @@ std::optional<std::int64_t> ended_before(std::string_view snapshot) {
 std::vector<db::Statement> mark_removed(std::int64_t first_kept, std::optional<std::int64_t> below) {
     const db::Value mark = below ? db::Value(fmt::format("{}", *below)) : db::Value(db::null);
     std::vector<db::Statement> statements;
-    statements.push_back(db::statement(
-        "update sluice_tick set removed_below ="
-        " coalesce($1::xid8, (select removed_below from sluice_tick order by n limit 1)) where n = $2",
-        mark, first_kept));
+    statements.push_back(
+        db::statement("update sluice_tick set removed_below ="
+                      " coalesce($1::xid8, (select removed_below from sluice_tick order by n limit 1)) where n = $2",
+                      mark, first_kept));
     return statements;
 }
 

@@ -10,8 +10,8 @@
 
 namespace sluice::outbox::postgres {
 
-/// Every message of a lower transaction was named by the tick of this snapshot or an earlier one; nothing if it cannot be
-/// read.
+/// Every message of a lower transaction was named by the tick of this snapshot or an earlier one; nothing if it cannot
+/// be read.
 [[nodiscard]] std::optional<std::int64_t> ended_before(std::string_view snapshot);
 
 /// Notes it in row `first_kept`, before the rows below it are deleted. Without a mark the one of the oldest row stays.

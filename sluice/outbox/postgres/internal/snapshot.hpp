@@ -31,8 +31,8 @@ struct Snapshot {
     friend bool operator==(const Snapshot&, const Snapshot&) = default;
 };
 
-/// The snapshot that also saw `own`, the transaction that took it, and still none of those that ran beside it: those from
-/// `seen.xmax` up to `own` began before it and have not ended for it.
+/// The snapshot that also saw `own`, the transaction that took it, and still none of those that ran beside it: those
+/// from `seen.xmax` up to `own` began before it and have not ended for it.
 [[nodiscard]] Snapshot including(Snapshot seen, std::int64_t own);
 
 /// Rows that `target` saw and `base` did not, behind id `after`: those of transactions from `base.xmax` on and of

@@ -16,8 +16,8 @@ TEST(Snapshot, reads_what_the_database_writes) {
 }
 
 TEST(Snapshot, refuses_every_other_text) {
-    for (const char* const text : {"", ":", "1:2", "1:2:3:", "a:2:", "1:b:", "2:1:", "1:9:0", "1:9:9", "1:9:3,", "1:9:,3",
-                                   "1:9:4,3", "1:9:3,3", "-1:9:", "1:9:3 ", "99999999999999999999:1:"})
+    for (const char* const text : {"", ":", "1:2", "1:2:3:", "a:2:", "1:b:", "2:1:", "1:9:0", "1:9:9", "1:9:3,",
+                                   "1:9:,3", "1:9:4,3", "1:9:3,3", "-1:9:", "1:9:3 ", "99999999999999999999:1:"})
         EXPECT_FALSE(Snapshot::parse(text).has_value()) << text;
 }
 
@@ -29,7 +29,8 @@ TEST(Snapshot, saw_what_had_ended) {
         EXPECT_FALSE(snapshot.saw(xid)) << xid;
 }
 
-/// The transaction that takes a snapshot is neither seen by it nor in its list: the next tick would number its rows twice.
+/// The transaction that takes a snapshot is neither seen by it nor in its list: the next tick would number its rows
+/// twice.
 TEST(Snapshot, including_its_own_transaction_it_sees_that_and_none_beside_it) {
     const Snapshot seen = including(*Snapshot::parse("10:20:10,14"), 23);
     EXPECT_TRUE(seen.saw(23));

@@ -1,7 +1,8 @@
-// Numbers messages on PostgreSQL: a tick takes every row that was committed between its snapshot and the one before, so a
-// late commit lands in the first tick that sees it and holds up nobody. One tick is one REPEATABLE READ transaction that
-// reads the newest row of the ledger, its own snapshot and the new rows in one round trip and writes the next row of the
-// ledger with COMMIT in another; it writes nothing to `sluice_message`, whose rows of its own it would number twice.
+// Numbers messages on PostgreSQL: a tick takes every row that was committed between its snapshot and the one before, so
+// a late commit lands in the first tick that sees it and holds up nobody. One tick is one REPEATABLE READ transaction
+// that reads the newest row of the ledger, its own snapshot and the new rows in one round trip and writes the next row
+// of the ledger with COMMIT in another; it writes nothing to `sluice_message`, whose rows of its own it would number
+// twice.
 #pragma once
 
 #include <deque>

@@ -1,5 +1,5 @@
-// For tests of numbering on PostgreSQL: a database of its own with the outbox's tables, sequencers that are asked for one tick
-// at a time, and units that are held open between their insert and their end.
+// For tests of numbering on PostgreSQL: a database of its own with the outbox's tables, sequencers that are asked for
+// one tick at a time, and units that are held open between their insert and their end.
 #pragma once
 
 #include <functional>
@@ -70,7 +70,7 @@ public:
     [[nodiscard]] Outbox::Builder builder() { return Outbox::builder(source, shard, logger(), metrics); }
     [[nodiscard]] core::Logger logger() { return {sink, core::LogLevel::debug}; }
 
-    testing::TestDatabase base;
+    testing::TestDatabase base{db::Dialect::postgres};
     core::Metrics metrics;
     std::shared_ptr<testing::CapturingSink> sink = std::make_shared<testing::CapturingSink>();
     runtime::Shard shard{0, core::real_clock()};

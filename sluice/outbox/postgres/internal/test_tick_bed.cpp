@@ -1,4 +1,4 @@
-#include "tick_bed.hpp"
+#include "sluice/outbox/postgres/internal/test_tick_bed.hpp"
 
 #include "sluice/outbox/internal/log_reader.hpp"
 
@@ -54,8 +54,8 @@ db::Task<void> HeldUnit::rollback() {
 
 TickBed::TickBed(std::uint16_t lanes) {
     source = base.open("shop", metrics, logger());
-    for (const std::string& text : migrations()[0].statements.at(db::Dialect::postgres))  // TEMP
-        execute(text);  // TEMP
+    migrate::Runner runner({migrations()}, core::Logger());
+    run(runner.run(*source));
     execute("insert into sluice_queue(number, name, lanes, ordering) values (1, 'orders', " + std::to_string(lanes) +
             ", 'causal')");
 }
@@ -78,7 +78,7 @@ std::unique_ptr<TickBed::Process> TickBed::process(Settings settings) {
         for (Numbered& numbered : ticks)
             to->ticks.push_back(std::move(numbered));
     };
-    made->sequencing = make_tick_sequencing({source, shard, logger(), metrics, std::move(settings), std::move(accept)});
+    made->sequencing = make_tick_sequencing({source, shard, logger(), metrics, settings, std::move(accept)});
     run(made->sequencing->start());
     return made;
 }

@@ -1,13 +1,12 @@
 // Numbering on PostgreSQL, one tick at a time: what a late commit, a savepoint, a cut diff, a second sequencer, another
 // timeline and a restore do to it.
-#include "tick_bed.hpp"
+#include "sluice/outbox/postgres/internal/test_tick_bed.hpp"
 
 namespace sluice::outbox::postgres {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 std::vector<std::string> counted(int from, int to) {
@@ -115,8 +114,9 @@ TEST(PostgresTicks, payloads_beyond_the_memory_of_a_tick_are_numbered_and_read_b
     Settings settings;
     settings.tick_bytes = 10;
     const auto process = bed.process(settings);
-    bed.execute("insert into sluice_message(queue, key, type, payload) select 1, 'a', 'Noted', convert_to(repeat('x', 6) ||"
-                " i, 'UTF8') from generate_series(1, 5) i");
+    bed.execute(
+        "insert into sluice_message(queue, key, type, payload) select 1, 'a', 'Noted', convert_to(repeat('x', 6) ||"
+        " i, 'UTF8') from generate_series(1, 5) i");
 
     bed.tick_all(*process);
 
@@ -146,8 +146,9 @@ TEST(PostgresTicks, of_two_sequencers_one_is_fenced_and_both_see_the_same_ledger
 db::Task<void> tick_until_done(Sequencing& sequencing, const bool& done) {
     while (!done)
         co_await sequencing.tick();
-    while (co_await sequencing.tick() > 0) {
-    }
+    std::uint64_t found = 1;
+    while (found > 0)
+        found = co_await sequencing.tick();
 }
 
 db::Task<void> insert_many(TickBed& bed, int count, bool& done) {
@@ -257,6 +258,45 @@ TEST(PostgresTicks, a_ledger_that_went_back_is_refused_while_it_is_in_use) {
     EXPECT_THAT(process->ticks, SizeIs(1));
 }
 
+db::Task<Outcome> note(std::vector<std::string>& seen, const Message& message) {
+    seen.push_back(message.payload);
+    co_return Outcome::ok();
+}
+
+db::Task<void> publish_one(db::UnitOfWork& unit) {
+    Outgoing message;
+    message.queue = "orders";
+    message.type = "Noted";
+    message.payload = "1";
+    outbox::publish(unit, std::move(message));
+    co_return;
+}
+
+db::Task<bool> becomes_seen(const std::vector<std::string>& seen) {
+    for (int i = 0; i < 4'000 && seen.empty(); ++i)
+        co_await runtime::sleep_for(std::chrono::milliseconds(5));  // lint: allow sleep: between two looks
+    co_return !seen.empty();
+}
+
+TEST(PostgresTicks, a_commit_of_this_process_wakes_the_sequencer_whatever_it_polls) {
+    TickBed bed;
+    std::vector<std::string> seen;
+    Settings settings;
+    settings.sequencer.idle_interval = settings.sequencer.rest_interval = std::chrono::hours(1);
+    auto builder = bed.builder();
+    builder.profile(runtime::Profile::low_latency())
+        .settings(settings)
+        .queue("orders", lanes(1))
+        .transactional("orders", "all", [&](db::UnitOfWork&, const Message& message) { return note(seen, message); });
+    const std::unique_ptr<Outbox> outbox = bed.run(builder.start());
+    EXPECT_TRUE(bed.run(outbox->drained(std::chrono::seconds(20)))) << "its first look is over";
+
+    bed.run(bed.source->transaction({}, [](db::UnitOfWork& unit) { return publish_one(unit); }));
+
+    EXPECT_TRUE(bed.run(becomes_seen(seen)));
+    bed.run(outbox->stop(std::chrono::seconds(5)));
+}
+
 TEST(PostgresTicks, an_unknown_queue_number_becomes_a_dead_letter_and_stops_nothing) {
     TickBed bed;
     const auto process = bed.process();
@@ -269,12 +309,19 @@ TEST(PostgresTicks, an_unknown_queue_number_becomes_a_dead_letter_and_stops_noth
     EXPECT_EQ(bed.number("select count(*) from sluice_dead_letter where queue = 99"), 1);
 }
 
+/// As docs/outbox.md shows it.
+constexpr const char* kPlainSql = R"(
+select sluice_publish('orders', 'A-1', 'OrderPlaced', '{"article":"A-1"}');
+)";
+
 TEST(PostgresTicks, other_languages_publish_by_a_function_that_names_the_queues_there_are) {
     TickBed bed;
     const auto process = bed.process();
-    EXPECT_EQ(bed.base.shell(R"(select sluice_publish('orders', 'a', 'Noted', '{"back\\slash": 1}', '{"source": "psql"}'))")
-                  .output,
-              "1\n");
+    EXPECT_EQ(
+        bed.base.shell(R"(select sluice_publish('orders', 'a', 'Noted', '{"back\\slash": 1}', '{"source": "psql"}'))")
+            .output,
+        "1\n");
+    EXPECT_EQ(bed.base.shell(kPlainSql).output, "2\n");
     EXPECT_THAT(bed.base.shell("select sluice_publish('oders', 'a', 'Noted', '1')").output,
                 HasSubstr("queue \"oders\" is not declared; there are: orders"));
 
@@ -283,6 +330,7 @@ TEST(PostgresTicks, other_languages_publish_by_a_function_that_names_the_queues_
     const Message& message = *process->ticks.at(0).slice.messages.at(0).message;
     EXPECT_EQ(message.payload, R"({"back\\slash": 1})");
     EXPECT_EQ(message.headers, (Headers{{"source", "psql"}}));
+    EXPECT_EQ(process->payloads().back(), R"({"article":"A-1"})");
 }
 
 }  // namespace

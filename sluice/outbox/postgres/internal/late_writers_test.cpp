@@ -1,11 +1,11 @@
-// Many writers that pause between insert and commit, with savepoints and rollbacks, end to end: every committed message once,
-// in an order that keeps acknowledged before begun. The same load that a reader of `id > last` loses 42 % of.
+// Many writers that pause between insert and commit, with savepoints and rollbacks, end to end: every committed message
+// once, in an order that keeps acknowledged before begun. The same load that a reader of `id > last` loses 42 % of.
 #include <map>
 #include <set>
 
 #include "sluice/core/random.hpp"
+#include "sluice/outbox/postgres/internal/test_tick_bed.hpp"
 #include "sluice/testing/scale.hpp"
-#include "tick_bed.hpp"
 
 namespace sluice::outbox::postgres {
 namespace {
