@@ -55,12 +55,15 @@ def last_lines(text):
 def add_gtest(counts, path, program):
     """Returns how many of the program's cases failed."""
     failed = 0
-    for suite in json.loads(path.read_text(errors="replace"))["testsuites"]:
+    suites = json.loads(path.read_text(errors="replace"))["testsuites"]
+    says_itself = any("database" in case for suite in suites for case in suite["testsuite"])
+    for suite in suites:
         for case in suite["testsuite"]:
-            # A case that runs once per database says which one it had; of others the name tells, not the program's.
+            # Where cases say which database they had, only those count for one, and those whose own name tells.
             own = f"{suite['name']}.{case['name']}"
-            database = case.get("database") or next((known for known in DATABASES if known in own.lower()), "none")
             name = f"{program}: {own}"
+            told = own if says_itself else name
+            database = case.get("database") or next((known for known in DATABASES if known in told.lower()), "none")
             if case.get("failures"):
                 counts.add("failed", name, last_lines("\n".join(failure["failure"] for failure in case["failures"])), database=database)
                 failed += 1
