@@ -8,6 +8,7 @@
 
 #include "examples/orders/shop.hpp"
 #include "sluice/core/json.hpp"
+#include "sluice/db/error.hpp"
 #include "sluice/http/problem.hpp"
 
 namespace orders {
@@ -69,10 +70,23 @@ Task<Stored> store(sluice::db::UnitOfWork& unit, Change change, const Ledger& le
     co_return Stored::now;
 }
 
+/// A request that was sent twice may run twice at once: the second one finds the first one's row when it tries again.
+Task<Stored> store_once(sluice::db::DataSource& source, Change change, const Ledger& ledger) {
+    auto body = [&](sluice::db::UnitOfWork& unit) { return store(unit, change, ledger); };
+    sluice::db::TransactionOptions options;
+    options.retry_serialization = 5;
+    try {
+        const Stored stored = co_await source.transaction(options, body);
+        co_return stored;
+    } catch (const sluice::db::Error& error) {
+        if (error.kind() != sluice::db::ErrorKind::conflict) throw;
+    }
+    co_return co_await source.transaction(options, body);
+}
+
 Task<Response> accept(RequestContext& request, Change change, const Ledger& ledger) {
     if (const auto text = complaint(change, ledger)) co_return sluice::http::problem(request, 422, *text);
-    const Stored stored = co_await request.source->transaction(
-        {}, [&](sluice::db::UnitOfWork& unit) -> Task<Stored> { return store(unit, change, ledger); });
+    const Stored stored = co_await store_once(*request.source, change, ledger);
     switch (stored) {
         case Stored::now:
             co_return Response::json(201, sluice::core::json::encode(change));

@@ -22,7 +22,7 @@ BOOST_DESCRIBE_STRUCT(Change, (), (id, article, quantity))
 /// `GET /articles`, `POST /orders`, `POST /restock`.
 void add_routes(sluice::http::Router& router);
 
-/// Puts the catalogue and its first stock into a tenant's file that has none.
+/// Puts the catalogue and its first stock into a tenant's database that has none.
 sluice::db::Task<void> seed(sluice::app::TenantParts& parts);
 
 }  // namespace orders

@@ -1,5 +1,7 @@
 #include "examples/orders/shop.hpp"
 
+#include <fmt/format.h>
+
 namespace orders {
 
 const std::string& article_of(const StockEvent& event) {
@@ -35,18 +37,30 @@ std::vector<Article> catalogue(std::string_view tenant) {
             {"A-5", "Ceramic planter", 4'200}};
 }
 
+namespace {
+
+std::vector<std::string> tables(std::string_view text, std::string_view integer, std::string_view options) {
+    return {
+        fmt::format("create table article(id {0} primary key, name {0} not null, price_cents {1} not null){2}", text,
+                    integer, options),
+        fmt::format("create table orders(id {0} primary key, article {0} not null references article(id), quantity {1} "
+                    "not null check (quantity between 1 and 1000), placed_at {1} not null){2}",
+                    text, integer, options),
+        fmt::format("create table restocks(id {0} primary key, article {0} not null references article(id), quantity "
+                    "{1} not null check (quantity between 1 and 100000), received_at {1} not null){2}",
+                    text, integer, options),
+    };
+}
+
+}  // namespace
+
 std::vector<sluice::migrate::Migration> migrations() {
     using sluice::db::Dialect;
-    return {{"orders",
-             1,
-             "shop",
-             {{Dialect::sqlite,
-               {"create table article(id text primary key, name text not null, price_cents integer not null) strict",
-                "create table orders(id text primary key, article text not null references article(id), "
-                "quantity integer not null check (quantity between 1 and 1000), placed_at integer not null) strict",
-                "create table restocks(id text primary key, article text not null references article(id), "
-                "quantity integer not null check (quantity between 1 and 100000), received_at integer not null) "
-                "strict"}}}}};
+    return {
+        {"orders",
+         1,
+         "shop",
+         {{Dialect::sqlite, tables("text", "integer", " strict")}, {Dialect::postgres, tables("text", "bigint", "")}}}};
 }
 
 }  // namespace orders

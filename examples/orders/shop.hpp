@@ -71,7 +71,7 @@ struct Article {
 };
 BOOST_DESCRIBE_STRUCT(Article, (), (id, name, price_cents))
 
-/// The catalogue that a tenant's file starts with.
+/// The catalogue that a tenant's database starts with.
 [[nodiscard]] std::vector<Article> catalogue(std::string_view tenant);
 
 /// Tables article, orders and restocks.

@@ -15,6 +15,7 @@
 #include "sluice/app/internal/data_folder.hpp"
 #include "sluice/app/internal/edge.hpp"
 #include "sluice/app/internal/open_files.hpp"
+#include "sluice/app/internal/tenant_database.hpp"
 #include "sluice/app/internal/tenant_runtime.hpp"
 #include "sluice/core/error.hpp"
 #include "sluice/http/health.hpp"
@@ -157,6 +158,7 @@ void App::State::start_shards() {
 }
 
 void App::State::start_tenants() {
+    internal::check_databases(settings(), tenants->list().size());
     std::uint32_t next = 0;
     for (const auto& config : tenants->list()) {
         runtime::Shard& shard = shards->at(next++ % shards->size());
@@ -219,7 +221,7 @@ int App::run() {
     try {
         state_->check_public();
         state_->log.info("up to {} files and connections may be open", internal::raise_open_files());
-        folder.emplace(state_->settings().data_dir);
+        if (state_->settings().database_url.empty()) folder.emplace(state_->settings().data_dir);
         state_->start_shards();
         state_->start_tenants();
         state_->declare_hub();
@@ -241,7 +243,7 @@ bool App::run_offline(std::function<db::Task<void>(TenantParts&)> work) {
     std::optional<internal::DataFolder> folder;
     bool ok = true;
     try {
-        folder.emplace(state_->settings().data_dir);
+        if (state_->settings().database_url.empty()) folder.emplace(state_->settings().data_dir);
         state_->start_shards();
         state_->start_tenants();
         for (auto& tenant : state_->running) {

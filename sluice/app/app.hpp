@@ -17,6 +17,7 @@
 
 #include "sluice/core/log.hpp"
 #include "sluice/core/metrics.hpp"
+#include "sluice/db/data_source.hpp"
 #include "sluice/db/sqlite/database.hpp"
 #include "sluice/http/router.hpp"
 #include "sluice/migrate/migration.hpp"
@@ -29,7 +30,10 @@
 namespace sluice::app {
 
 struct Settings {
-    std::string data_dir = "data";      ///< one file per tenant, `<id>.sqlite3`; made if missing
+    std::string data_dir = "data";  ///< one SQLite file per tenant, `<id>.sqlite3`; made if missing
+    /// A server's databases instead, `{tenant}` standing for a tenant's id: postgres://user:password@host/{tenant}.
+    /// They exist, and belong to that user. Never logged.
+    std::string database_url;
     std::string address = "127.0.0.1";  ///< of the public listener
     std::uint16_t port = 8080;          ///< 0: any free one
     std::uint16_t admin_port = 0;       ///< on 127.0.0.1; 0: any free one
@@ -44,7 +48,7 @@ struct Settings {
 /// What a tenant's hooks get: its database, outbox and projections, on the tenant's shard.
 struct TenantParts {
     tenant::TenantId id;
-    std::shared_ptr<db::sqlite::Database> database;  // shared with the registry and requests in flight
+    std::shared_ptr<db::DataSource> database;  // shared with the registry and requests in flight
     outbox::Outbox& outbox;
     projection::Projections& projections;
 };

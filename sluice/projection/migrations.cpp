@@ -5,7 +5,10 @@
 namespace sluice::projection {
 
 std::vector<migrate::Migration> migrations() {
-    return {{"sluice_projection", 1, "projections", {{db::Dialect::sqlite, internal::sqlite_tables()}}}};
+    return {{"sluice_projection",
+             1,
+             "projections",
+             {{db::Dialect::sqlite, internal::sqlite_tables()}, {db::Dialect::postgres, internal::postgres_tables()}}}};
 }
 
 }  // namespace sluice::projection

@@ -1,4 +1,4 @@
-// Keys that wait for an event that failed, on a real SQLite file.
+// Keys that wait for an event that failed, on a real database.
 #include <gtest/gtest.h>
 
 #include "sluice/projection/internal/test_world.hpp"
@@ -201,6 +201,14 @@ TEST_F(Parked, message_that_is_no_event_is_shown_and_can_only_be_skipped) {
     static_cast<void>(world.run(projections().skip("mendable", "")));
     EXPECT_TRUE(status().parked.empty());
     EXPECT_TRUE(world.run(projections().verify("mendable")).equal());
+}
+
+TEST_F(Parked, payload_may_be_any_bytes) {
+    const std::string bytes("\xFF\0\x01", 3);
+    world.log.append("journal", "any", "Add", bytes);
+    world.deliver();
+    ASSERT_EQ(status().parked.size(), 1u);
+    EXPECT_EQ(status().parked[0].payload, bytes);
 }
 
 TEST_F(Parked, key_of_which_nothing_waits_is_not_found) {

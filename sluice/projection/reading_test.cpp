@@ -1,4 +1,4 @@
-// Reads and the delta log, on a real SQLite file.
+// Reads and the delta log, on a real database.
 #include <gtest/gtest.h>
 
 #include "sluice/projection/internal/test_world.hpp"

@@ -1,4 +1,4 @@
-// Rebuilds and verification, on a real SQLite file.
+// Rebuilds and verification, on a real database.
 #include <cstdlib>
 #include <iostream>
 #include <random>

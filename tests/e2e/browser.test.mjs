@@ -107,7 +107,7 @@ test('a connection that is cut resumes with exactly what it missed', { timeout: 
   assert.equal(await shop.text('resumption'), 'Missed 37 changes, resumed without a reload.');
 
   await shop.shows(articles[0], start.version + 19);
-  const projection = await readProjection(server.file('shop_a'));
+  const projection = await readProjection(server.database('shop_a'));
   for (const article of articles.filter((id) => projection.has(id))) {
     assert.deepEqual(checkRecording(shop.recorder.of(stockChannel(article)), { final: projection.get(article) }), [], article);
   }
@@ -116,10 +116,10 @@ test('a connection that is cut resumes with exactly what it missed', { timeout: 
 
 test('a thousand orders run through, and the page ends where the database is', { timeout: 120_000 }, async (t) => {
   const shop = await open(t, 'shop_b');
-  const { length } = [...(await readCommands(server.file('shop_b')))];
+  const { length } = [...(await readCommands(server.database('shop_b')))];
   await shop.page.click('#burst');
   await shop.page.waitForFunction(() => /^1,000 orders in .* per second$/.test(document.getElementById('burst-text').textContent), null, { timeout: 100_000 });
-  assert.equal([...(await readCommands(server.file('shop_b')))].length, length + 1_000);
+  assert.equal([...(await readCommands(server.database('shop_b')))].length, length + 1_000);
   await endsWhereTheDatabaseIs(shop, 'shop_b');
   assert.match(await shop.text('latency-p50'), /^[\d.,]+$/);
   assert.ok((await shop.page.locator('#feed-list li').count()) <= 60, 'the list of changes is not bounded');
@@ -131,7 +131,7 @@ test('a server killed under load comes back and the pages recover by themselves'
   const shops = await Promise.all([openShop(browser, own.base, 'shop_a'), openShop(browser, own.base, 'shop_a')]);
   t.after(() => Promise.all(shops.map((shop) => shop.page.context().close())));
   const articles = await shops[0].articles();
-  const seeded = new Set((await readCommands(own.file('shop_a'))).keys());
+  const seeded = new Set((await readCommands(own.database('shop_a'))).keys());
   const load = new Load(own, { next: (n) => ({ kind: 'order', id: `kill-${n}`, article: articles[n % articles.length], quantity: 1 }) });
   t.after(() => load.stop());
   load.start(8);
@@ -147,10 +147,10 @@ test('a server killed under load comes back and the pages recover by themselves'
   await waitFor('the load goes on', () => load.acknowledged >= before + 50);
   await load.stop();
 
-  assert.deepEqual(checkLedger(load.ledger, await readCommands(own.file('shop_a')), { known: (key) => seeded.has(key) }), []);
+  assert.deepEqual(checkLedger(load.ledger, await readCommands(own.database('shop_a')), { known: (key) => seeded.has(key) }), []);
   for (const shop of shops) {
     await endsWhereTheDatabaseIs(shop, 'shop_a', own);
-    const projection = await readProjection(own.file('shop_a'));
+    const projection = await readProjection(own.database('shop_a'));
     for (const article of articles) assert.deepEqual(checkRecording(shop.recorder.of(stockChannel(article)), { final: projection.get(article), snapshots: true }), [], article);
     await shop.assertUnharmed({ outage: true });
   }
@@ -263,9 +263,9 @@ async function focusOn(page, isThere, argument) {
 }
 
 async function endsWhereTheDatabaseIs(shop, tenant, of = server) {
-  const totals = await readTotals(of.file(tenant));
-  await waitFor('the projection has folded every order', async () => checkProjection(await readProjection(of.file(tenant)), totals).length === 0, { every_ms: 100 });
-  for (const [article, { version, state }] of await readProjection(of.file(tenant))) {
+  const totals = await readTotals(of.database(tenant));
+  await waitFor('the projection has folded every order', async () => checkProjection(await readProjection(of.database(tenant)), totals).length === 0, { every_ms: 100 });
+  for (const [article, { version, state }] of await readProjection(of.database(tenant))) {
     await shop.shows(article, version);
     assert.deepEqual(await shop.row(article), { ...state, available: state.on_hand - state.reserved, version });
   }

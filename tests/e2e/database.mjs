@@ -1,20 +1,77 @@
-/** Reads a tenant's database with the sqlite3 command line: what is true, by a program that is not ours. */
+/**
+ * Reads a tenant's database by the command line of its own kind, sqlite3 or psql: what is true, by a program that is not ours.
+ * SLUICE_TEST_DATABASE says which kind the run is on: `sqlite`, also when it is not set, or `postgres`, on the private server of
+ * tools/servers.
+ */
 
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
+const MOST_OUTPUT = 512 * 1024 * 1024;
+const TENANTS = ['shop_a', 'shop_b'];
 
-/** The rows of a query. The file may be in use by a running server. */
-export async function query(file, sql) {
-  const { stdout } = await run('sqlite3', ['-readonly', '-json', '-cmd', '.timeout 10000', file, sql], { maxBuffer: 512 * 1024 * 1024 });
+export const KIND = process.env.SLUICE_TEST_DATABASE ?? 'sqlite';
+if (!['sqlite', 'postgres'].includes(KIND)) throw new Error(`SLUICE_TEST_DATABASE is '${KIND}'; it may be sqlite or postgres`);
+
+/** The address called `name` in the file that SLUICE_TEST_SERVERS names. */
+export function serverAddress(name) {
+  const path = process.env.SLUICE_TEST_SERVERS ?? '';
+  const lines = path === '' ? [] : readFileSync(path, 'utf8').split('\n');
+  const line = lines.find((each) => each.startsWith(`${name} `));
+  if (line === undefined) throw new Error(`no server '${name}' is running: ctest starts it, and so does \`tools/servers run postgres -- COMMAND\``);
+  return line.slice(name.length + 1);
+}
+
+/** `address` with another database at its end. */
+export function withDatabase(address, database) {
+  return address.replace(/\/[^/]*$/, `/${database}`);
+}
+
+/** What psql prints. The password goes by the environment: everybody can read a command's words. */
+async function psql(address, sql) {
+  const url = new URL(address);
+  const password = decodeURIComponent(url.password);
+  url.password = '';
+  const words = ['-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1', '-d', url.href, '-c', sql];
+  const { stdout } = await run('psql', words, { maxBuffer: MOST_OUTPUT, env: { ...process.env, PGPASSWORD: password, PGCLIENTENCODING: 'UTF8' } });
+  return stdout;
+}
+
+let made = 0;
+
+/** Empty databases for the tenants of one server: of(tenant) for `query`, `environment` for the server's process. They go with the test. */
+export async function makeDatabases(t, folder) {
+  if (KIND === 'sqlite') return { of: (tenant) => ({ file: join(folder, `${tenant}.sqlite3`) }), environment: {} };
+  made += 1;
+  const prefix = `e2e_${process.pid}_${made}`;
+  const admin = serverAddress('postgres.admin');
+  const app = serverAddress('postgres.app');
+  for (const tenant of TENANTS) {
+    await psql(admin, `create database ${prefix}_${tenant} owner sluice_app`);
+    t.after(() => psql(admin, `drop database ${prefix}_${tenant} with (force)`));
+  }
+  return databasesAt(withDatabase(app, `${prefix}_{tenant}`));
+}
+
+/** Databases that are there, or are not, under an address with {tenant}. */
+export function databasesAt(address) {
+  return { of: (tenant) => ({ address: address.replace('{tenant}', tenant) }), environment: { SLUICE_DATABASE_URL: address } };
+}
+
+/** The rows of a query. A server may be using the database. */
+export async function query(database, sql) {
+  if (database.address !== undefined) return JSON.parse(await psql(database.address, `select coalesce(json_agg(q), '[]') from (${sql}) as q`));
+  const { stdout } = await run('sqlite3', ['-readonly', '-json', '-cmd', '.timeout 10000', database.file, sql], { maxBuffer: MOST_OUTPUT });
   return stdout.trim() === '' ? [] : JSON.parse(stdout);
 }
 
 /** The stock projection of the newest generation: key → { version, state }. */
-export async function readProjection(file) {
+export async function readProjection(database) {
   const rows = await query(
-    file,
+    database,
     `SELECT key, version, CAST(state AS TEXT) AS state FROM sluice_projection_state AS s
      WHERE projection = 'stock_level' AND generation =
        (SELECT max(generation) FROM sluice_projection_state WHERE projection = 'stock_level')`,
@@ -23,21 +80,21 @@ export async function readProjection(file) {
 }
 
 /** What the business rows amount to: article → { on_hand, reserved, changes }. */
-export async function readTotals(file) {
+export async function readTotals(database) {
   const rows = await query(
-    file,
+    database,
     `SELECT article, sum(on_hand) AS on_hand, sum(reserved) AS reserved, count(*) AS changes FROM
        (SELECT article, quantity AS on_hand, 0 AS reserved FROM restocks
-        UNION ALL SELECT article, 0, quantity FROM orders)
+        UNION ALL SELECT article, 0, quantity FROM orders) AS changes
      GROUP BY article`,
   );
   return new Map(rows.map((row) => [row.article, { on_hand: row.on_hand, reserved: row.reserved, changes: row.changes }]));
 }
 
 /** Every business row: `kind id` → list of { article, quantity }, so that a doubled one shows. */
-export async function readCommands(file) {
+export async function readCommands(database) {
   const rows = await query(
-    file,
+    database,
     `SELECT 'order' AS kind, id, article, quantity FROM orders UNION ALL SELECT 'restock', id, article, quantity FROM restocks`,
   );
   const found = new Map();

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
+import { databasesAt, KIND, serverAddress, withDatabase } from './database.mjs';
 import { startServer, temporaryFolder, waitFor } from './harness.mjs';
 import { articleIds, request, send } from './http.mjs';
 import { frame, handshake, openRaw, rawRequest } from './raw_socket.mjs';
@@ -262,25 +263,51 @@ describe('starts', () => {
     return error.message.split('it wrote:\n')[1];
   };
 
-  test('a second server on the folder of a running one is refused and told who has it', async (t) => {
-    const said = await refusal(t, { data: server.data });
-    assert.match(said, /^cannot start: cannot use the data folder '.+': process \d+ has it open; stop that one or choose another folder$/m);
-    assert.ok(said.includes(`'${server.data}'`), said);
-  });
+  const onFiles = () => {
+    test('a second server on the folder of a running one is refused and told who has it', async (t) => {
+      const said = await refusal(t, { data: server.data });
+      assert.match(said, /^cannot start: cannot use the data folder '.+': process \d+ has it open; stop that one or choose another folder$/m);
+      assert.ok(said.includes(`'${server.data}'`), said);
+    });
 
-  test('projections of a running server cannot be compared behind its back', () => {
-    const { code, output } = server.verifyProjections();
-    assert.equal(code, 1, output);
-    assert.match(output, /process \d+ has it open/);
-  });
+    test('projections of a running server cannot be compared behind its back', () => {
+      const { code, output } = server.verifyProjections();
+      assert.equal(code, 1, output);
+      assert.match(output, /process \d+ has it open/);
+    });
 
-  test('a file that is no database is named with its tenant', async (t) => {
-    const data = temporaryFolder(t);
-    writeFileSync(join(data, 'shop_a.sqlite3'), 'this is no database, but long enough to be looked at as one\n'.repeat(100));
-    const said = await refusal(t, { data });
-    assert.match(said, /^cannot start: .*shop_a.*not a database/m);
-    assert.ok(said.includes(join(data, 'shop_a.sqlite3')), said);
-  });
+    test('a file that is no database is named with its tenant', async (t) => {
+      const data = temporaryFolder(t);
+      writeFileSync(join(data, 'shop_a.sqlite3'), 'this is no database, but long enough to be looked at as one\n'.repeat(100));
+      const said = await refusal(t, { data });
+      assert.match(said, /^cannot start: .*shop_a.*not a database/m);
+      assert.ok(said.includes(join(data, 'shop_a.sqlite3')), said);
+    });
+  };
+
+  const onServer = () => {
+    test('a database that does not exist is named with its tenant and what to do', async (t) => {
+      const said = await refusal(t, { databases: databasesAt(withDatabase(serverAddress('postgres.app'), 'nowhere_{tenant}')) });
+      assert.match(said, /^cannot start: tenant 'shop_a', database 127\.0\.0\.1:\d+\/nowhere_shop_a, does not start \(create it, .*no such database/m);
+    });
+
+    test('a wrong password is told without showing one', async (t) => {
+      const address = new URL(serverAddress('postgres.app'));
+      const right = address.password;
+      address.password = 'wrong-secret';
+      const said = await refusal(t, { databases: databasesAt(address.href) });
+      assert.match(said, /^cannot start: .*database_url names one database for 2 tenants/m);
+      const each = await refusal(t, { databases: databasesAt(withDatabase(address.href, '{tenant}')) });
+      assert.match(each, /^cannot start: tenant 'shop_a', database [^ ]+\/shop_a, does not start \(correct user and password/m);
+      for (const text of [said, each]) assert.ok(!text.includes('wrong-secret') && !text.includes(right) && !text.includes('sluice_app'), text);
+    });
+
+    test('a server that is not there is named', async (t) => {
+      const said = await refusal(t, { databases: databasesAt('postgres://app:secret@127.0.0.1:1/{tenant}') });
+      assert.match(said, /^cannot start: tenant 'shop_a', database 127\.0\.0\.1:1\/shop_a, does not start \(is its server running/m);
+    });
+  };
+  describe(`on ${KIND}`, KIND === 'sqlite' ? onFiles : onServer);
 
   test('a number of threads that no machine has is named with its range', async (t) => {
     assert.match(await refusal(t, { args: ['--shards', '100000'] }), /^cannot start: shards: 100000 is outside 0 to 1024/m);

@@ -18,7 +18,7 @@ const ARTICLES = 4;
 test(`${ORDERS} orders reach ${WATCHERS} clients, every version once and in order`, { timeout: 600_000 }, async (t) => {
   const server = await startServer(t);
   const articles = (await articleIds(server.base, 'shop_a')).slice(0, ARTICLES);
-  const seeded = new Set((await readCommands(server.file('shop_a'))).keys());
+  const seeded = new Set((await readCommands(server.database('shop_a'))).keys());
   const watchers = Array.from({ length: WATCHERS }, () => new Watcher(server.live('shop_a'), articles));
   t.after(() => watchers.forEach((watcher) => watcher.close()));
   await waitFor('every client has subscribed', () => watchers.every((watcher) => watcher.live), { deadline_ms: 60_000 });
@@ -32,9 +32,9 @@ test(`${ORDERS} orders reach ${WATCHERS} clients, every version once and in orde
   const sent_s = (performance.now() - started) / 1_000;
   assert.equal(load.acknowledged, ORDERS, `only ${load.acknowledged} of ${ORDERS} orders were acknowledged`);
 
-  const totals = await readTotals(server.file('shop_a'));
-  await waitFor('the projection has folded every order', async () => checkProjection(await readProjection(server.file('shop_a')), totals).length === 0, { deadline_ms: 60_000, every_ms: 200 });
-  const projection = await readProjection(server.file('shop_a'));
+  const totals = await readTotals(server.database('shop_a'));
+  await waitFor('the projection has folded every order', async () => checkProjection(await readProjection(server.database('shop_a')), totals).length === 0, { deadline_ms: 60_000, every_ms: 200 });
+  const projection = await readProjection(server.database('shop_a'));
   await waitFor(
     'every client stands where the database is',
     () => watchers.every((watcher) => articles.every((article) => watcher.at(article, projection.get(article).version))),
@@ -42,7 +42,7 @@ test(`${ORDERS} orders reach ${WATCHERS} clients, every version once and in orde
   );
   const all_s = (performance.now() - started) / 1_000;
 
-  assert.deepEqual(checkLedger(load.ledger, await readCommands(server.file('shop_a')), { known: (key) => seeded.has(key) }), []);
+  assert.deepEqual(checkLedger(load.ledger, await readCommands(server.database('shop_a')), { known: (key) => seeded.has(key) }), []);
   let frames = 0;
   for (const [index, watcher] of watchers.entries()) {
     assert.deepEqual(watcher.errors, [], `client ${index} was told of errors`);

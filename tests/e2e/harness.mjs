@@ -1,5 +1,5 @@
 /**
- * Runs the demo server for a test: on a port of its own, on a folder of its own, and never longer than the test.
+ * Runs the demo server for a test: on a port of its own, on a folder or databases of its own, and never longer than the test.
  *
  *     const server = await startServer(t);            // SLUICE_DEMO_BIN names the program
  *     await server.kill9();
@@ -14,6 +14,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { makeDatabases } from './database.mjs';
 import { WEB_DIST } from './packages.mjs';
 
 const START_DEADLINE_MS = 30_000;
@@ -63,9 +64,9 @@ export function temporaryFolder(t) {
   return folder;
 }
 
-/** Starts a server; `args` are added to the command line, `data` and `port` are free ones if not named. Resolves when it listens. */
-export async function startServer(t, { args = [], data = temporaryFolder(t), port = 0 } = {}) {
-  const server = new Server(data, args);
+/** Starts a server; `args` are added to the command line, `data`, `databases` and `port` are free ones if not named. Resolves when it listens. */
+export async function startServer(t, { args = [], data = temporaryFolder(t), databases, port = 0 } = {}) {
+  const server = new Server(data, databases ?? (await makeDatabases(t, data)), args);
   t.after(() => server.kill9());
   await server.start(port);
   return server;
@@ -77,8 +78,9 @@ class Server {
   #output = '';
   #args;
 
-  constructor(data, args) {
+  constructor(data, databases, args) {
     this.data = data;
+    this.databases = databases;
     this.#args = args;
     this.port = 0;
   }
@@ -92,9 +94,9 @@ class Server {
     return `ws://127.0.0.1:${this.port}/t/${tenant}/live`;
   }
 
-  /** A tenant's database file, for the sqlite3 command line. */
-  file(tenant) {
-    return join(this.data, `${tenant}.sqlite3`);
+  /** A tenant's database, for `query` and the readers of database.mjs. */
+  database(tenant) {
+    return this.databases.of(tenant);
   }
 
   /** What the server wrote lately, for messages. */
@@ -109,7 +111,7 @@ class Server {
   async start(port) {
     const extra = (process.env.SLUICE_DEMO_ARGS ?? '').split(' ').filter((part) => part !== '');
     const command = [...tether, demoBinary(), '--port', String(port), '--admin-port', '0', '--data', this.data, '--web', WEB_DIST, ...extra, ...this.#args];
-    const child = spawn(command[0], command.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(command[0], command.slice(1), { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...this.databases.environment } });
     this.#child = child;
     children.add(child);
     this.#ended = new Promise((resolve) => {
@@ -175,7 +177,7 @@ class Server {
 
   /** Runs the server's own comparison of the projections with their rebuild; the server must be stopped. */
   verifyProjections() {
-    const run = spawnSync(demoBinary(), ['--data', this.data, '--verify-projections'], { encoding: 'utf8', timeout: 300_000 });
+    const run = spawnSync(demoBinary(), ['--data', this.data, '--verify-projections'], { encoding: 'utf8', timeout: 300_000, env: { ...process.env, ...this.databases.environment } });
     return { code: run.status, output: `${run.stdout}${run.stderr}` };
   }
 }

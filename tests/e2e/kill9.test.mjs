@@ -24,9 +24,9 @@ test(`${KILLS} kills lose, double and invent nothing`, { timeout: 120_000 + KILL
   const random = seededRandom(seed);
   const content = seededRandom(seed + 1);
   const server = await startServer(t);
-  const file = server.file('shop_a');
+  const database = server.database('shop_a');
   const articles = await articleIds(server.base, 'shop_a');
-  const seeded = new Set((await readCommands(file)).keys());
+  const seeded = new Set((await readCommands(database)).keys());
   const known = (key) => seeded.has(key);
   const watchers = Array.from({ length: 2 }, () => new Watcher(server.live('shop_a'), articles));
   t.after(() => watchers.forEach((watcher) => watcher.close()));
@@ -46,7 +46,7 @@ test(`${KILLS} kills lose, double and invent nothing`, { timeout: 120_000 + KILL
     await server.kill9();
     await waitFor('every request knows its end', () => load.in_flight === 0);
     await server.restart();
-    assert.deepEqual(checkLedger(load.ledger, await readCommands(file), { known }), [], `after kill ${kill} (seed ${seed})`);
+    assert.deepEqual(checkLedger(load.ledger, await readCommands(database), { known }), [], `after kill ${kill} (seed ${seed})`);
     await resendSome(load, random, kill, seed);
     load.release();
   }
@@ -55,7 +55,7 @@ test(`${KILLS} kills lose, double and invent nothing`, { timeout: 120_000 + KILL
   t.diagnostic(`kills with a request in flight: ${in_flight} of ${KILLS}`);
   t.diagnostic(`commands: ${summary(load)}`);
   assert.ok(in_flight >= LEAST_SHARE_IN_FLIGHT * KILLS, `only ${in_flight} of ${KILLS} kills met a request in flight`);
-  assert.deepEqual(checkLedger(load.ledger, await readCommands(file), { known }), [], `in the end (seed ${seed})`);
+  assert.deepEqual(checkLedger(load.ledger, await readCommands(database), { known }), [], `in the end (seed ${seed})`);
   await judgeProjection(server, watchers, articles, seed);
   watchers.forEach((watcher) => watcher.close());
   await server.stop();
@@ -82,11 +82,11 @@ async function resendSome(load, random, kill, seed) {
 }
 
 async function judgeProjection(server, watchers, articles, seed) {
-  const totals = await readTotals(server.file('shop_a'));
-  const judge = async () => checkProjection(await readProjection(server.file('shop_a')), totals);
+  const totals = await readTotals(server.database('shop_a'));
+  const judge = async () => checkProjection(await readProjection(server.database('shop_a')), totals);
   await waitFor('the projection has folded everything', async () => (await judge()).length === 0, { every_ms: 100 }).catch(async () => undefined);
   assert.deepEqual(await judge(), [], `projection against rows (seed ${seed})`);
-  const projection = await readProjection(server.file('shop_a'));
+  const projection = await readProjection(server.database('shop_a'));
   const touched = articles.filter((article) => projection.has(article));
   await waitFor('the watchers stand where the database is', () => watchers.every((watcher) => touched.every((article) => watcher.at(article, projection.get(article).version))));
   for (const [index, watcher] of watchers.entries()) {

@@ -15,7 +15,6 @@
 #include "projection_shop.hpp"
 #include "sluice/projection/test_journal_model.hpp"
 #include "sluice/testing/scale.hpp"
-#include "sluice/testing/temp_folder.hpp"
 
 namespace sluice::projection_tests {
 namespace {
@@ -38,7 +37,7 @@ db::Task<void> write_for_ever(Shop& shop, std::uint64_t seed) {
 }
 
 /// Starts the program, lets it acknowledge `enough` events, kills it. Answers how many it acknowledged.
-std::int64_t kill_after(const std::string& path, std::uint64_t seed, std::int64_t enough) {
+std::int64_t kill_after(const std::string& dsn, std::uint64_t seed, std::int64_t enough) {
     std::array<int, 2> ends{};
     EXPECT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
     posix_spawn_file_actions_t actions;
@@ -46,7 +45,7 @@ std::int64_t kill_after(const std::string& path, std::uint64_t seed, std::int64_
     posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
     std::string program = "/proc/self/exe";
     std::string mode = "--child";
-    std::string place = path;
+    std::string place = dsn;
     std::string number = std::to_string(seed);
     std::array<char*, 5> words{program.data(), mode.data(), place.data(), number.data(), nullptr};
     pid_t child = 0;
@@ -74,22 +73,18 @@ TEST(ProjectionKill, states_are_the_fold_of_the_log_after_every_kill) {
     const int kills = std::max(10, testing::scaled(10));
     std::cout << "seed " << seed << ", " << kills << " kills\n";
     std::mt19937_64 random(seed);
-    testing::TempFolder folder;
-    const std::string path = folder.file("shop.sqlite3");
+    const testing::TestDatabase database;
     std::int64_t acknowledged = 0;
     for (int kill = 0; kill < kills; ++kill) {
-        acknowledged += kill_after(path, seed + static_cast<std::uint64_t>(kill),
+        acknowledged += kill_after(database.dsn(), seed + static_cast<std::uint64_t>(kill),
                                    std::uniform_int_distribution<std::int64_t>(0, 150)(random));
-        Shop shop(path);
+        Shop shop(database);
         shop.drain();
-        const std::int64_t folded =
-            shop.number("select sum(version) from sluice_projection_state where projection = 'stock_level'");
+        const std::int64_t folded = shop.versions();
         // Each writer may have had one event under way, in each of its lives.
         EXPECT_GE(folded, acknowledged);
         EXPECT_LE(folded, acknowledged + static_cast<std::int64_t>(kWriters) * (kill + 1));
-        EXPECT_EQ(shop.number("select sum(json_extract(state, '$.on_hand')) from sluice_projection_state where "
-                              "projection = 'stock_level'"),
-                  folded);
+        EXPECT_EQ(shop.total("on_hand"), folded);
         shop.expect_sound();
         EXPECT_TRUE(shop.sink().complaints.empty()) << ::testing::PrintToString(shop.sink().complaints);
     }
@@ -98,8 +93,9 @@ TEST(ProjectionKill, states_are_the_fold_of_the_log_after_every_kill) {
 
 }  // namespace
 
-int run_projection_child(const std::string& path, std::uint64_t seed) {
-    Shop shop(path);
+int run_projection_child(const std::string& dsn, std::uint64_t seed) {
+    const testing::TestDatabase database(dsn);
+    Shop shop(database);
     std::vector<std::future<void>> writers;
     for (std::uint64_t writer = 0; writer < kWriters; ++writer)
         writers.push_back(runtime::start_on(shop.shard(), write_for_ever(shop, seed * 100 + writer)));

@@ -8,7 +8,6 @@
 #include "projection_shop.hpp"
 #include "sluice/projection/test_journal_model.hpp"
 #include "sluice/testing/scale.hpp"
-#include "sluice/testing/temp_folder.hpp"
 
 namespace sluice::projection_tests {
 namespace {
@@ -35,19 +34,15 @@ db::Task<void> write_journal(Shop& shop, std::uint64_t seed, int events) {
 }
 
 void expect_totals(Shop& shop, std::int64_t events) {
-    EXPECT_EQ(shop.number("select sum(version) from sluice_projection_state where projection = 'stock_level'"), events);
-    EXPECT_EQ(shop.number("select sum(json_extract(state, '$.on_hand')) from sluice_projection_state "
-                          "where projection = 'stock_level'"),
-              events);
-    EXPECT_EQ(shop.number("select sum(json_extract(state, '$.reserved')) from sluice_projection_state "
-                          "where projection = 'stock_level'"),
-              events / 2);
+    EXPECT_EQ(shop.versions(), events);
+    EXPECT_EQ(shop.total("on_hand"), events);
+    EXPECT_EQ(shop.total("reserved"), events / 2);
     EXPECT_TRUE(shop.sink().complaints.empty()) << ::testing::PrintToString(shop.sink().complaints);
 }
 
 void many_writers(int writers, int events, int keys) {
-    testing::TempFolder folder;
-    Shop shop(folder.file("shop.sqlite3"));
+    const testing::TestDatabase database;
+    Shop shop(database);
     std::vector<std::future<void>> running;
     for (int writer = 0; writer < writers; ++writer)
         running.push_back(runtime::start_on(shop.shard(), write_stock(shop, writer, events, keys)));
@@ -67,9 +62,9 @@ TEST(ProjectionLoad, sixty_four_writers_over_10000_keys_lose_and_double_nothing)
 }
 
 TEST(ProjectionLoad, restart_goes_on_where_the_cursor_stood) {
-    testing::TempFolder folder;
+    const testing::TestDatabase database;
     for (int start = 0; start < 3; ++start) {
-        Shop shop(folder.file("shop.sqlite3"));
+        Shop shop(database);
         shop.run(write_stock(shop, start, 50, 5));
         if (start == 2) {
             shop.drain();
@@ -80,8 +75,8 @@ TEST(ProjectionLoad, restart_goes_on_where_the_cursor_stood) {
 }
 
 TEST(ProjectionLoad, competing_writers_of_one_key_cannot_lose_an_update) {
-    testing::TempFolder folder;
-    Shop shop(folder.file("shop.sqlite3"));
+    const testing::TestDatabase database;
+    Shop shop(database);
     const auto write_directly = [](Shop& to, int events) -> db::Task<void> {
         for (int i = 0; i < events; ++i) {
             auto body = [&to](db::UnitOfWork& unit) -> db::Task<void> {
@@ -106,8 +101,8 @@ TEST(ProjectionLoad, competing_writers_of_one_key_cannot_lose_an_update) {
 }
 
 TEST(ProjectionLoad, rebuild_under_load_equals_the_fold_of_the_log) {
-    testing::TempFolder folder;
-    Shop shop(folder.file("shop.sqlite3"));
+    const testing::TestDatabase database;
+    Shop shop(database);
     shop.run(write_journal(shop, 1, testing::scaled(300)));
     std::vector<std::future<void>> running;
     for (std::uint64_t writer = 0; writer < 6; ++writer)

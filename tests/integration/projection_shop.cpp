@@ -59,12 +59,10 @@ void CheckingSink::publish(std::shared_ptr<const projection::DeltaBatch> batch) 
     reached = batch->up_to_seq;
 }
 
-Shop::Shop(const std::string& path) {
+Shop::Shop(const testing::TestDatabase& database) {
+    ::testing::Test::RecordProperty("database", std::string(testing::name_of(database.dialect())));
     shards_.start();
-    db::sqlite::Settings settings;
-    settings.name = "shop";
-    settings.path = path;
-    database_ = db::sqlite::Database::open(settings, core::Logger(), metrics_);
+    database_ = database.open("shop", metrics_);
     projections_ = std::make_unique<projection::Projections>(database_, core::Logger(), metrics_);
     projections_->add<StockLevel>(stock(), {.mode = projection::Mode::by_lane});
     projections_->add<ShortJournal>(journal());
@@ -116,6 +114,18 @@ void Shop::drain() {
 
 std::int64_t Shop::number(const std::string& sql) {
     return run(query_number(sql));
+}
+
+std::int64_t Shop::total(const std::string& member) {
+    const bool is_sqlite = database_->dialect() == db::Dialect::sqlite;
+    const std::string value =
+        is_sqlite ? "json_extract(state, '$." + member + "')" : "cast(state as json) ->> '" + member + "'";
+    return number("select cast(sum(cast(" + value +
+                  " as bigint)) as bigint) from sluice_projection_state where projection = 'stock_level'");
+}
+
+std::int64_t Shop::versions() {
+    return number("select cast(sum(version) as bigint) from sluice_projection_state where projection = 'stock_level'");
 }
 
 db::Task<std::int64_t> Shop::query_number(std::string sql) {

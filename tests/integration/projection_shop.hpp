@@ -1,4 +1,4 @@
-// A database file with an outbox and projections over it, as a program has them.
+// A database with an outbox and projections over it, as a program has them.
 #pragma once
 
 #include <cstdint>
@@ -9,11 +9,12 @@
 #include <utility>
 #include <vector>
 
-#include "sluice/db/sqlite/database.hpp"
+#include "sluice/db/data_source.hpp"
 #include "sluice/outbox/outbox.hpp"
 #include "sluice/projection/runtime.hpp"
 #include "sluice/projection/test_sample_projections.hpp"
 #include "sluice/runtime/outside.hpp"
+#include "sluice/testing/test_database.hpp"
 
 namespace sluice::projection_tests {
 
@@ -40,7 +41,7 @@ public:
 /// Everything lives on one shard; the calls are made from the test's thread.
 class Shop {
 public:
-    explicit Shop(const std::string& path);
+    explicit Shop(const testing::TestDatabase& database);
     /// Stops in order.
     ~Shop();
     Shop(const Shop&) = delete;
@@ -56,6 +57,10 @@ public:
     /// Waits until everything is folded; fails the test after a minute.
     void drain();
     [[nodiscard]] std::int64_t number(const std::string& sql);
+    /// The sum of a member over the states of stock_level.
+    [[nodiscard]] std::int64_t total(const std::string& member);
+    /// The events folded into stock_level.
+    [[nodiscard]] std::int64_t versions();
     /// Both projections equal a pure fold of the log.
     void expect_sound();
 
@@ -72,13 +77,13 @@ private:
 
     core::Metrics metrics_;
     runtime::ShardGroup shards_{1};
-    std::shared_ptr<db::sqlite::Database> database_;
+    std::shared_ptr<db::DataSource> database_;
     std::shared_ptr<CheckingSink> sink_ = std::make_shared<CheckingSink>();  // shared with the projections
     std::unique_ptr<projection::Projections> projections_;
     std::unique_ptr<outbox::Outbox> outbox_;
 };
 
 /// What the killed program does until it dies.
-int run_projection_child(const std::string& path, std::uint64_t seed);
+int run_projection_child(const std::string& dsn, std::uint64_t seed);
 
 }  // namespace sluice::projection_tests

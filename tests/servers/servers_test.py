@@ -81,7 +81,7 @@ class ServersTest(unittest.TestCase):
 
     def run_in_background(self, command):
         """`tools/servers run postgres -- sh -c COMMAND` in a session of its own, once COMMAND printed a line."""
-        process = subprocess.Popen([SERVERS, "run", "postgres", "--", "sh", "-c", command], text=True, stdout=subprocess.PIPE, start_new_session=True)
+        process = subprocess.Popen([SERVERS, "run", "postgres", "--", "sh", "-c", command], text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True)
         self.addCleanup(process.stdout.close)
         line = process.stdout.readline().strip()
         traces = Traces(read_addresses(pathlib.Path(line).parent))
@@ -177,6 +177,15 @@ class ServersTest(unittest.TestCase):
             self.assertEqual(process.wait(LIMIT_SECONDS), 128 + number)
             self.expect_nothing_left(traces)
 
+    def test_a_signal_to_the_run_alone_reaches_its_command_once(self):
+        # Ends with the number of signals that it got, a moment after the first.
+        count = "n=0; trap 'n=$((n + 1))' INT; echo $SLUICE_TEST_SERVERS; while [ $n = 0 ]; do sleep 0.05; done; sleep 0.2; exit $n"
+        for send in (os.kill, os.killpg):
+            process, traces = self.run_in_background(count)
+            send(process.pid, signal.SIGINT)
+            self.assertEqual(process.wait(LIMIT_SECONDS), 1)
+            self.expect_nothing_left(traces)
+
     def test_a_run_that_is_killed_leaves_nothing(self):
         process, traces = self.run_in_background("echo $SLUICE_TEST_SERVERS; exec sleep 600")
         os.killpg(process.pid, signal.SIGKILL)
@@ -215,6 +224,53 @@ class ServersTest(unittest.TestCase):
             told = self.servers("tell", "revive", "postgres", "--dir", str(self.directory))
             self.assertEqual(told.returncode, 0, told.stdout)
             self.assertEqual(psql(addresses["postgres.app"], "select a from t").stdout, "7\n")
+
+    def keep(self, folder, command, *more):
+        return self.servers("run", "postgres", "--keep", str(folder), *more, "--", "sh", "-c", command)
+
+    def test_kept_data_is_there_again_and_the_second_start_adds_what_is_wanted_now(self):
+        self.directory.chmod(0o755)
+        folder = self.directory / "kept"
+        write = 'psql -XAtq "$(sed -n "s/^postgres.app //p" $SLUICE_TEST_SERVERS)" -c "create table t(a int); insert into t values (7)"'
+        done = self.keep(folder, write, "--database", "shop_a")
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertEqual((folder / "postgres").stat().st_mode & 0o077, 0)
+        read = write.replace("create table t(a int); insert into t values (7)", "select a, (select count(*) from pg_database where datname like 'shop__') from t")
+        done = self.keep(folder, read, "--database", "shop_a", "--database", "shop_b")
+        self.assertEqual(done.stdout, "7|2\n")
+
+    def test_the_demos_command_gets_an_address_per_tenant_in_its_environment(self):
+        on_server = str(ROOT / "tools" / "dev" / "on_server")
+        words = ["run", "postgres", "--database", "shop_a", "--", on_server, "postgres", "sh", "-c", 'psql -XAtq "$(echo "$SLUICE_DATABASE_URL" | sed s/{tenant}/shop_a/)" -c "select current_database(), current_user"']
+        self.assertEqual(self.servers(*words).stdout, "shop_a|sluice_app\n")
+
+    def test_a_kept_folder_serves_one_server_and_is_nobody_elses(self):
+        self.directory.chmod(0o755)
+        folder = self.directory / "kept"
+        done = self.keep(folder, f"{SERVERS} run postgres --keep {folder} -- true")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("is in use by another server", done.stdout)
+        other = self.directory / "other"
+        (other / "postgres").mkdir(parents=True)
+        (other / "postgres" / "mine").write_text("mine")
+        done = self.keep(other, "true")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("holds something else", done.stdout)
+        self.assertEqual((other / "postgres" / "mine").read_text(), "mine")
+
+    def test_a_first_start_that_was_interrupted_is_made_anew(self):
+        self.directory.chmod(0o755)
+        folder = self.directory / "kept"
+        self.assertEqual(self.keep(folder, "true").returncode, 0)
+        (folder / "postgres" / "made").unlink()
+        done = self.keep(folder, 'psql -XAtq "$(sed -n "s/^postgres.app //p" $SLUICE_TEST_SERVERS)" -c "select 1"')
+        self.assertEqual(done.stdout, "1\n")
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root becomes another user")
+    def test_a_folder_that_the_servers_user_may_not_enter_is_named(self):
+        done = self.keep(self.directory / "kept", "true")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn(f"may not enter {self.directory}", done.stdout)
 
     def test_a_server_that_cannot_start_says_why_and_leaves_nothing(self):
         blocked, temporary = self.directory / "bin", self.directory / "tmp"

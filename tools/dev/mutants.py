@@ -1,6 +1,6 @@
 """Switches on each planted defect and requires that its test notices.
 
-The list has a line `name program gtest_filter` per defect. Each filter must pass without the defect, and the names in the
+The list has a line `name program gtest_filter` per defect; `x_postgres_test` is x_test on that database. Each filter must pass without the defect, and the names in the
 list must be exactly those that the sources ask for with core::mutant("name").
 """
 import argparse
@@ -39,6 +39,10 @@ def planted_names():
 def run(program, gtest_filter, mutant):
     """passed, failed, hung or empty (the filter selects no test)."""
     environment = {key: value for key, value in os.environ.items() if key not in ("SLUICE_MUTANT", "GTEST_OUTPUT")}
+    # The link of sluice_on_database: the same program on a server.
+    database = re.search(r"_(postgres|mariadb)_test$", program)
+    if database:
+        environment["SLUICE_TEST_DATABASE"] = database[1]
     if mutant:
         environment["SLUICE_MUTANT"] = mutant
     try:

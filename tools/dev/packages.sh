@@ -13,6 +13,9 @@ test_packages=(
     sqlite3 curl chromium postgresql pgbouncer
 )
 
+# What `./dev demo --database …` needs besides.
+server_packages=(postgresql)
+
 # Packages that are only a program: one on PATH from anywhere else will do.
 declare -A program_of=(
     [clang-19]=clang++-19 [clang-tidy-19]=clang-tidy-19 [clang-format-19]=clang-format-19 [g++]=g++ [mold]=mold

@@ -25,13 +25,15 @@ class Counts:
         self.passed = self.failed = self.skipped = 0
         self.failures = []  # (name, last lines of its output)
         self.databases = {name: [0, 0] for name in DATABASES}  # run, skipped
-        self.cases = {}  # (stage, program, suite and case) of GoogleTest -> whether it was skipped
+        self.cases = {}  # (stage, program, suite and case) of GoogleTest -> whether it was skipped, and its database
 
-    def add(self, verdict, name, tail="", weight=1):
+    def add(self, verdict, name, tail="", weight=1, database=""):
         setattr(self, verdict, getattr(self, verdict) + weight)
         if verdict == "failed":
             self.failures.append((name, tail))
-        for database in named_databases(name):
+        if not database:
+            database = next(iter(named_databases(name)), "none")
+        if database in self.databases:
             self.databases[database][verdict == "skipped"] += weight
 
     def add_sqlite_twins(self):
@@ -39,8 +41,9 @@ class Counts:
         again = {(stage, program.replace(f"_{database}_test", "_test"), case) for stage, program, case in self.cases
                  for database in ("postgres", "mariadb") if f"_{database}_" in program}
         for twin in again & self.cases.keys():
-            if not named_databases(" ".join(twin)):
-                self.databases["sqlite"][self.cases[twin]] += 1
+            skipped, database = self.cases[twin]
+            if database == "none":
+                self.databases["sqlite"][skipped] += 1
 
     def merge(self, other):
         self.passed += other.passed
@@ -71,23 +74,29 @@ def last_lines(text):
 def add_gtest(counts, path, program):
     """Returns how many of the program's cases failed."""
     failed = 0
-    for suite in json.loads(path.read_text(errors="replace"))["testsuites"]:
+    suites = json.loads(path.read_text(errors="replace"))["testsuites"]
+    says_itself = any("database" in case for suite in suites for case in suite["testsuite"])
+    for suite in suites:
         for case in suite["testsuite"]:
-            name = f"{program}: {suite['name']}.{case['name']}"
-            key = (path.parent.name.split(".")[0], program, f"{suite['name']}.{case['name']}")
-            counts.cases[key] = False
+            # Where cases say which database they had, only those count for one, and those whose own name tells.
+            own = f"{suite['name']}.{case['name']}"
+            name = f"{program}: {own}"
+            told = own if says_itself else name
+            database = case.get("database") or next((known for known in DATABASES if known in told.lower()), "none")
+            key = (path.parent.name.split(".")[0], program, own)
+            counts.cases[key] = (False, database)
             if case.get("failures"):
-                counts.add("failed", name, last_lines("\n".join(failure["failure"] for failure in case["failures"])))
+                counts.add("failed", name, last_lines("\n".join(failure["failure"] for failure in case["failures"])), database=database)
                 failed += 1
             elif case.get("status") == "NOTRUN" or case.get("result") in ("SKIPPED", "SUPPRESSED"):
-                counts.add("skipped", name)
-                counts.cases[key] = True
+                counts.add("skipped", name, database=database)
+                counts.cases[key] = (True, database)
             else:
-                counts.add("passed", name)
+                counts.add("passed", name, database=database)
     return failed
 
 
-def add_node(counts, name, output):
+def add_node(counts, name, output, database=""):
     """Counts node's closing lines (reporters tap and spec); returns None if there are none."""
     found = re.findall(r"^(?:#|ℹ) (pass|fail|cancelled|skipped|todo) (\d+)\s*$", output, re.M)
     if not found:
@@ -98,11 +107,11 @@ def add_node(counts, name, output):
     failed = totals.get("fail", 0) + totals.get("cancelled", 0)
     names = re.findall(r"^\s*not ok \d+ - (.*?)(?:\s+#.*)?$", output, re.M) or re.findall(r"^\s*✖ (.*)$", output, re.M)
     blocks = re.findall(r"^\s*not ok \d+ - .*?(?=^\s*(?:not )?ok \d+ |^\s*1\.\.\d+$|\Z)", output, re.M | re.S)
-    counts.add("passed", name, weight=totals.get("pass", 0))
-    counts.add("skipped", name, weight=totals.get("skipped", 0) + totals.get("todo", 0))
+    counts.add("passed", name, weight=totals.get("pass", 0), database=database)
+    counts.add("skipped", name, weight=totals.get("skipped", 0) + totals.get("todo", 0), database=database)
     if failed:
         text = "\n".join("\n".join(block.rstrip().splitlines()[:TAIL_LINES]) for block in blocks[:5]) or last_lines(output)
-        counts.add("failed", f"{name}: {'; '.join(dict.fromkeys(names))}", text, weight=failed)
+        counts.add("failed", f"{name}: {'; '.join(dict.fromkeys(names))}", text, weight=failed, database=database)
     return failed
 
 
@@ -133,7 +142,9 @@ def add_ctest(counts, folder):
             seen.add(program)
             failed = sum(add_gtest(counts, path, program) for path in reports)
         elif not reports:
-            failed = add_node(counts, name, output)
+            # A test that has a sister on a server is the one on files.
+            database = "sqlite" if f"{name}_postgres" in commands else ""
+            failed = add_node(counts, name, output, database)
             if failed is None:
                 failed = add_plain(counts, name, output)
         bad = case.get("status") not in ("run", "disabled")

@@ -5,6 +5,7 @@ that is left then goes at the next start.
 """
 import contextlib
 import ctypes
+import dataclasses
 import fcntl
 import os
 import pathlib
@@ -28,24 +29,72 @@ PORT_TRIES = 8
 PR_SET_PDEATHSIG = 1
 
 
+def die_with_parent(number=signal.SIGKILL):
+    """In a child before its program begins."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
+@dataclasses.dataclass
+class Wishes:
+    durable: bool = False
+    keep: pathlib.Path | None = None  # where data and passwords outlive the servers
+    databases: list = dataclasses.field(default_factory=list)
+
+
 class Server:
     """One process of a kind, started again with the same port and data as often as wanted."""
 
-    def __init__(self, kind, home, durable):
-        self.home = home / kind.name
-        self.home.mkdir(mode=0o700)
+    def __init__(self, kind, home, wishes):
+        self.home = (wishes.keep or home) / kind.name
+        if self.home.exists() and any(self.home.iterdir()) and not (self.home / "lock").exists():
+            raise RuntimeError(f"{self.home} holds something else already; choose another folder")
+        self.home.mkdir(mode=0o700, parents=wishes.keep is not None, exist_ok=wishes.keep is not None)
         self.account = pwd.getpwnam(kind.account) if os.geteuid() == 0 else None
         if self.account:
             os.chown(self.home, self.account.pw_uid, self.account.pw_gid)
-        self.kind = kind(self.home, self.run, lambda: secrets.token_hex(16), durable)
+        self.kept_lock = self.lock_kept() if wishes.keep else None
+        self.check_reach()
+        self.passwords = 0
+        self.kind = kind(self.home, self.run, self.make_password, wishes.durable)
+        self.kind.databases = wishes.databases
         self.process = None
         self.pidfd = None
+
+    def lock_kept(self):
+        """Held for this process's life: one server per folder."""
+        handle = os.open(self.home / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RuntimeError(f"{self.home} is in use by another server; stop that one or choose another folder") from None
+        return handle
+
+    def check_reach(self):
+        """The server's user must pass through every folder above, which in somebody's home it may not."""
+        for folder in self.home.parents if self.account else ():
+            if not folder.stat().st_mode & 0o001:
+                raise RuntimeError(f"{self.home}: the user {self.account.pw_name} may not enter {folder}; choose a folder elsewhere")
+
+    def make_password(self):
+        """The kind's first, second, …; of a kept server those that it was made with."""
+        self.passwords += 1
+        path = self.home / f"password.{self.passwords}"
+        if not path.exists():
+            handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            with os.fdopen(handle, "w") as file:
+                file.write(secrets.token_hex(16))
+        return path.read_text()
+
+    def clear(self):
+        for path in self.home.iterdir():
+            if path.name != "lock" and not path.name.startswith("password."):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def become(self, death_signal):
         def prepare():
@@ -54,7 +103,7 @@ class Server:
                 os.setgid(self.account.pw_gid)
                 os.setuid(self.account.pw_uid)
             # After the change of user, which forgets it.
-            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, death_signal)
+            die_with_parent(death_signal)
         return prepare
 
     def run(self, words, text=None, variables=None):
@@ -69,11 +118,16 @@ class Server:
         return {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C.UTF-8", "HOME": str(self.home)}
 
     def start_first(self):
-        self.kind.prepare()
+        # Prepared and interrupted is not prepared: what a first start left half done is made anew.
+        made = self.home / "made"
+        if not made.exists():
+            self.clear()
+            self.kind.prepare()
         for _ in range(PORT_TRIES):
             self.kind.port = free_port()
             if self.start():
                 self.kind.initialise()
+                made.touch()
                 return
         raise RuntimeError(f"{self.kind.name} found no port:\n{self.log_tail()}")
 
@@ -134,7 +188,7 @@ def sweep():
 
 
 class Keeper:
-    def __init__(self, names, directory, owner, durable):
+    def __init__(self, names, directory, owner, wishes):
         sweep()
         self.directory = directory
         self.home = pathlib.Path(tempfile.mkdtemp(prefix=PREFIX))
@@ -148,12 +202,12 @@ class Keeper:
         signal.set_wakeup_fd(wake_end)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda *_: None)
-        self.names, self.durable = names, durable
+        self.names, self.wishes = names, wishes
         self.servers = {}
 
     def start(self):
         for name in self.names:
-            server = self.servers[name] = Server(KINDS[name], self.home, self.durable)
+            server = self.servers[name] = Server(KINDS[name], self.home, self.wishes)
             if needs := getattr(server.kind, "needs", None):
                 if needs not in self.servers:
                     raise RuntimeError(f"{name} wants {needs} before it: `tools/servers start {needs} {name} …`")
@@ -202,8 +256,8 @@ class Keeper:
         shutil.rmtree(self.home, ignore_errors=True)
 
 
-def keep(names, directory, owner, durable):
-    keeper = Keeper(names, directory, owner, durable)
+def keep(names, directory, owner, wishes):
+    keeper = Keeper(names, directory, owner, wishes)
     link = None
     try:
         keeper.start()

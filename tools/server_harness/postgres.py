@@ -55,10 +55,15 @@ class Postgres:
         return len(lines) > 7 and lines[3].strip() == str(self.port) and lines[7].strip() == "ready"
 
     def initialise(self):
+        """Also on a server that was kept, which has some of it."""
         admin = f"postgres://sluice_admin@127.0.0.1:{self.port}/postgres"
+        wanted = "".join(f"""
+            select 'create database {name} owner sluice_app' where not exists (select from pg_database where datname = '{name}') \\gexec
+            """ for name in ("sluice", *self.databases))
         self.run([program("psql"), "-q", "-X", "-v", "ON_ERROR_STOP=1", admin], f"""
-            create role sluice_app login password '{self.app_password}';
-            create database sluice owner sluice_app;
+            select 'create role sluice_app login' where not exists (select from pg_roles where rolname = 'sluice_app') \\gexec
+            alter role sluice_app password '{self.app_password}';
+            {wanted}
             """, {"PGPASSWORD": self.admin_password})
 
     def address(self, user, password, database):

@@ -1,11 +1,11 @@
 #include "sluice/app/internal/tenant_runtime.hpp"
 
 #include <exception>
-#include <filesystem>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "sluice/app/internal/tenant_database.hpp"
 #include "sluice/core/error.hpp"
 #include "sluice/migrate/runner.hpp"
 #include "sluice/projection/migrations.hpp"
@@ -27,10 +27,6 @@ TenantParts TenantRuntime::parts() {
     return {id_, database_, *outbox_, *projections_};
 }
 
-std::string TenantRuntime::file() const {
-    return (std::filesystem::path(plan_.settings.data_dir) / (id_.text() + ".sqlite3")).string();
-}
-
 db::Task<void> TenantRuntime::start() {
     std::exception_ptr failure;
     try {
@@ -40,15 +36,13 @@ db::Task<void> TenantRuntime::start() {
     }
     if (!failure) co_return;
     co_await stop(std::chrono::milliseconds(0));
-    throw core::Error(fmt::format("tenant '{}', file {}, does not start", id_.text(), file()), failure);
+    throw core::Error(fmt::format("tenant '{}', {}, does not start{}", id_.text(), place_of(plan_.settings, id_),
+                                  advice_for(failure)),
+                      failure);
 }
 
 db::Task<void> TenantRuntime::start_parts() {
-    db::sqlite::Settings settings;
-    settings.name = id_.text();
-    settings.path = file();
-    settings.synchronous = plan_.settings.synchronous;
-    database_ = db::sqlite::Database::open(settings, log_, metrics_);
+    database_ = open_database(plan_.settings, id_, log_, metrics_);
 
     auto migrations = plan_.migrations;
     migrations.push_back(outbox::migrations());

@@ -1,4 +1,4 @@
-// Everything that one tenant's file needs to live: database, migrations, outbox, projections, channels.
+// Everything that one tenant's database needs to live: database, migrations, outbox, projections, channels.
 #pragma once
 
 #include <chrono>
@@ -33,13 +33,12 @@ public:
     /// In reverse; batches in hand finish within `patience`. Idempotent.
     db::Task<void> stop(std::chrono::milliseconds patience);
 
-    [[nodiscard]] const std::shared_ptr<db::sqlite::Database>& database() const noexcept { return database_; }
+    [[nodiscard]] const std::shared_ptr<db::DataSource>& database() const noexcept { return database_; }
     [[nodiscard]] TenantParts parts();
     [[nodiscard]] runtime::Shard& shard() noexcept { return shard_; }
 
 private:
     db::Task<void> start_parts();
-    std::string file() const;
 
     tenant::TenantId id_;
     runtime::Shard& shard_;
@@ -47,7 +46,7 @@ private:
     std::shared_ptr<live::ProjectionChannels> channels_;  // shared by all tenants
     core::Logger log_;
     core::Metrics& metrics_;
-    std::shared_ptr<db::sqlite::Database> database_;  // shared with the registry and requests in flight
+    std::shared_ptr<db::DataSource> database_;  // shared with the registry and requests in flight
     std::unique_ptr<projection::Projections> projections_;
     std::unique_ptr<outbox::Outbox> outbox_;
 };

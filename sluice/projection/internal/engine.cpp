@@ -5,9 +5,9 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <boost/unordered/unordered_flat_set.hpp>
 
 #include "sluice/core/mutant.hpp"
+#include "sluice/db/error.hpp"
 #include "sluice/projection/error.hpp"
 #include "sluice/projection/internal/announce.hpp"
 
@@ -18,21 +18,11 @@ double seconds_between(core::SteadyTime from, core::SteadyTime to) {
     return std::chrono::duration<double>(to - from).count();
 }
 
-/// The events' keys, each once, in the order of their first event; they look into `events`.
-std::vector<std::string_view> distinct_keys(std::span<const FoldEvent> events) {
-    std::vector<std::string_view> keys;
-    boost::unordered_flat_set<std::string_view, KeyHash> seen;
-    for (const FoldEvent& event : events)
-        for (const std::string& key : event.keys)
-            if (!key.empty() && seen.insert(key).second) keys.push_back(key);
+std::vector<std::string> keys_written(const FoldResult& result) {
+    std::vector<std::string> keys;
+    for (const KeyFold& key : result.keys)
+        keys.push_back(key.key);
     return keys;
-}
-
-std::vector<std::string> missing_keys(std::span<const std::string_view> keys, const KeyStates& states) {
-    std::vector<std::string> missing;
-    for (const std::string_view key : keys)
-        if (!states.contains(key)) missing.emplace_back(key);
-    return missing;
 }
 
 }  // namespace
@@ -86,7 +76,10 @@ db::Task<void> Engine::fold_batch(db::UnitOfWork& unit, const outbox::Batch& bat
     const core::SteadyTime began = around_.clock->steady_now();
     const std::vector<FoldEvent> events = intake(definition(), declared_.rules, batch.messages);
     KeyStates states;
-    const Generation generation = co_await load(unit, events, states);
+    // An epoch rises while no other batch is under way that still tells of the one before.
+    Reading how;
+    if (batch.ledger_epoch > ledger_epoch_) how.hold = Hold::alone;
+    const Generation generation = co_await load(unit, events, states, how);
 
     const core::SteadyTime loaded = around_.clock->steady_now();
     FoldResult result = fold_for(generation, events, states);
@@ -114,11 +107,13 @@ db::Task<std::vector<AppliedKey>> Engine::apply_direct(db::UnitOfWork& unit, Eve
     ForgetUnlessCommitted guard(*this);
     std::vector<FoldEvent> events;
     events.push_back(intake_direct(definition(), std::move(event), core::Position()));
-    // The row decides, not the cache: the caller's unit has nobody who would run it again after a conflict.
+    // The row decides, not the cache: perhaps nobody would run the caller's unit again after a conflict.
     KeyStates forgotten;
     static_cast<void>(cache_.take(generation_, distinct_keys(events), forgotten));
     KeyStates states;
-    const Generation generation = co_await load(unit, events, states);
+    Reading how;
+    how.rows_alone = true;
+    const Generation generation = co_await load(unit, events, states, how);
     FoldResult result = fold_for(generation, events, states);
     if (!result.parked.empty()) {
         const ParkedEvent& parked = result.parked.front();
@@ -129,7 +124,7 @@ db::Task<std::vector<AppliedKey>> Engine::apply_direct(db::UnitOfWork& unit, Eve
     Writes writes;
     store_.write_states(generation.number, result.keys, writes);
     plan_deltas(generation.number, {kDirectStream, 0}, result.keys, writes);
-    co_await run_writes(unit, store_.projection(), std::move(writes));
+    co_await write_direct(unit, std::move(writes));
 
     std::vector<AppliedKey> changes;
     for (const KeyFold& key : result.keys)
@@ -139,55 +134,15 @@ db::Task<std::vector<AppliedKey>> Engine::apply_direct(db::UnitOfWork& unit, Eve
     co_return changes;
 }
 
-db::Task<Generation> Engine::load(db::UnitOfWork& unit, std::span<const FoldEvent> events, KeyStates& states) {
-    const std::vector<std::string_view> keys = distinct_keys(events);
-    const std::size_t hits = cache_.take(generation_, keys, states);
-    std::vector<std::string> missing = missing_keys(keys, states);
-    std::vector<db::Statement> statements;
-    statements.push_back(store_.statement(store_.texts().active));
-    statements.push_back(store_.statement(store_.texts().parked_keys, generation_));
-    statements.push_back(store_.load(generation_, missing));
-    std::vector<db::Result> results = co_await unit.run(std::move(statements));
-    const Generation generation = checked(results[0]);
-    if (generation.number != generation_) {
-        // Somebody switched: nothing that was remembered is of this generation.
-        generation_ = generation.number;
-        forget();
-        states.clear();
-        missing = missing_keys(keys, states);
-        std::vector<db::Statement> again;
-        again.push_back(store_.statement(store_.texts().active));
-        again.push_back(store_.statement(store_.texts().parked_keys, generation_));
-        again.push_back(store_.load(generation_, missing));
-        results = co_await unit.run(std::move(again));
-    } else {
-        instruments_.cache_hits.add(static_cast<double>(hits));
+/// The caller's unit is run again by its `retry_serialization`, which knows nothing of projections.
+db::Task<void> Engine::write_direct(db::UnitOfWork& unit, Writes writes) {
+    try {
+        co_await run_writes(unit, store_.projection(), std::move(writes));
+    } catch (const Error& e) {
+        if (e.kind() != ErrorKind::conflict) throw;
+        const db::ErrorDetails details{std::string(around_.source->name()), "", e.what(), ""};
+        throw db::Error(db::ErrorKind::serialization, details, std::current_exception());
     }
-    instruments_.cache_misses.add(static_cast<double>(missing.size()));
-    instruments_.parked_keys.set(static_cast<double>(results[1].size()));
-    Store::fill(results[2], states);
-    for (const db::Row& row : results[1])
-        states[row.get<std::string>(0)].parked = true;
-    co_return generation;
-}
-
-Generation Engine::checked(const db::Result& active) const {
-    std::vector<Generation> generations = Store::generations(active);
-    if (generations.empty())
-        throw Error(ErrorKind::config, store_.projection(), "it was never prepared in this database");
-    if (generations.front().state_version != definition().state_version())
-        throw Error(ErrorKind::state_version, store_.projection(),
-                    fmt::format("its states are of state_version {}, this program folds {}: rebuild it",
-                                generations.front().state_version, definition().state_version()));
-    return std::move(generations.front());
-}
-
-db::Task<Generation> Engine::active(db::Session& session) const {
-    const db::Result rows = co_await session.query(store_.texts().active, store_.projection());
-    std::vector<Generation> generations = Store::generations(rows);
-    if (generations.empty())
-        throw Error(ErrorKind::config, store_.projection(), "it was never prepared in this database");
-    co_return std::move(generations.front());
 }
 
 db::Task<void> Engine::check_parked_limit(db::UnitOfWork& unit, std::int64_t generation, std::size_t more) {
@@ -289,6 +244,12 @@ FoldResult Engine::fold_for(const Generation& generation, std::span<const FoldEv
 void Engine::announce_after_commit(db::UnitOfWork& unit, const Generation& generation, FoldResult& result) {
     DeltaBatch told = new_batch(generation.number);
     told.changes = changes_of(definition(), result.keys, generation.epoch, false);
+    // A batch that wrote these keys before, and heard of its commit after this unit began, has put them into the cache.
+    unit.after_commit([self = shared_from_this(), number = generation.number, keys = keys_written(result)] {
+        const std::vector<std::string_view> names(keys.begin(), keys.end());
+        KeyStates old;
+        static_cast<void>(self->cache_.take(number, names, old));
+    });
     after_commit(unit, generation.number, {}, std::move(told), result, nullptr);
 }
 

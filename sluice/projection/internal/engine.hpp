@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -88,7 +90,15 @@ private:
     class ForgetUnlessCommitted;
 
     db::Task<void> fold_batch(db::UnitOfWork& unit, const outbox::Batch& batch);
-    db::Task<Generation> load(db::UnitOfWork& unit, std::span<const FoldEvent> events, KeyStates& states);
+    /// How `load` reads: beside whom, and whether the rows are its alone.
+    struct Reading {
+        Hold hold = Hold::shared;
+        bool rows_alone = false;
+    };
+    db::Task<Generation> load(db::UnitOfWork& unit, std::span<const FoldEvent> events, KeyStates& states, Reading how);
+    db::Task<std::vector<db::Result>> run_load(db::UnitOfWork& unit, std::int64_t generation,
+                                               std::vector<std::string> keys, Reading how);
+    db::Task<void> write_direct(db::UnitOfWork& unit, Writes writes);
     db::Task<void> check_parked_limit(db::UnitOfWork& unit, std::int64_t generation, std::size_t more);
     Plan plan(const Generation& generation, const outbox::Batch& batch, const FoldResult& result);
     void plan_epoch(const Generation& generation, const outbox::Batch& batch, Plan& plan) const;
@@ -106,7 +116,11 @@ private:
     std::uint64_t rebuilt_ = 0;
     std::string stopped_;
     std::int64_t generation_ = 0;                                 // as last seen: a guess, checked in every unit
+    core::Epoch ledger_epoch_;                                    // as last seen: it only rises
     std::unordered_map<std::int64_t, core::SteadyTime> trimmed_;  // by stream
 };
+
+/// The events' keys, each once, in the order of their first event; they look into `events`.
+[[nodiscard]] std::vector<std::string_view> distinct_keys(std::span<const FoldEvent> events);
 
 }  // namespace sluice::projection::internal

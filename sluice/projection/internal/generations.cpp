@@ -20,6 +20,7 @@ db::Task<void> create_first(Engine& engine, db::UnitOfWork& unit) {
 /// Reads the generations; creates the first where there is none.
 db::Task<std::vector<Generation>> read_or_create(Engine& engine, db::UnitOfWork& unit) {
     const Store& store = engine.store();
+    co_await hold_alone(store, unit);  // another process may begin at the same moment
     db::Result rows = co_await unit.query(store.texts().all_generations, store.projection());
     if (rows.empty()) {
         co_await create_first(engine, unit);
@@ -46,7 +47,8 @@ db::Task<void> delete_in_chunks(Engine& engine, std::string sql, std::int64_t ge
     std::int64_t removed = limit;
     while (removed == limit) {
         auto body = [&remove](db::UnitOfWork& unit) { return unit.run({remove}); };
-        const std::vector<db::Result> results = co_await engine.surroundings().source->transaction({}, body);
+        const std::vector<db::Result> results =
+            co_await engine.surroundings().source->transaction(read_committed(), body);
         removed = static_cast<std::int64_t>(results.front().affected);
     }
 }
@@ -55,7 +57,8 @@ db::Task<void> delete_in_chunks(Engine& engine, std::string sql, std::int64_t ge
 
 db::Task<bool> open_generations(Engine& engine) {
     auto body = [&engine](db::UnitOfWork& unit) { return read_or_create(engine, unit); };
-    const std::vector<Generation> generations = co_await engine.surroundings().source->transaction({}, body);
+    const std::vector<Generation> generations =
+        co_await engine.surroundings().source->transaction(read_committed(), body);
     bool stale = false;
     for (const Generation& generation : generations) {
         if (generation.status != "active") {
@@ -76,6 +79,11 @@ db::Task<void> drop_generation(Engine& engine, std::int64_t generation) {
     const Store& store = engine.store();
     const bool droppable = co_await is_droppable(engine, generation);
     if (!droppable) co_return;
+    // Whoever is building it, in another process, adds no row from here on.
+    std::vector<db::Statement> end;
+    end.push_back(store.statement(store.texts().abandon, generation));
+    auto abandon = [&end](db::UnitOfWork& unit) { return unit.run(end); };
+    static_cast<void>(co_await engine.surroundings().source->transaction(read_committed(), abandon));
     co_await delete_in_chunks(engine, store.texts().trim_states, generation);
     co_await delete_in_chunks(engine, store.texts().trim_deltas, generation);
     std::vector<db::Statement> rest;
@@ -83,7 +91,7 @@ db::Task<void> drop_generation(Engine& engine, std::int64_t generation) {
     rest.push_back(store.statement(store.texts().drop_lanes, generation));
     rest.push_back(store.statement(store.texts().drop_generation, generation));
     auto body = [&rest](db::UnitOfWork& unit) { return unit.run(rest); };
-    static_cast<void>(co_await engine.surroundings().source->transaction({}, body));
+    static_cast<void>(co_await engine.surroundings().source->transaction(read_committed(), body));
 }
 
 }  // namespace sluice::projection::internal

@@ -51,6 +51,7 @@ public:
         reached_ = up_to;
     }
 
+    /// In a unit that holds alone.
     db::Task<void> write(db::UnitOfWork& unit) {
         const Store& store = engine_.store();
         const Generation generation = co_await engine_.active(unit);
@@ -125,9 +126,18 @@ private:
     std::optional<core::Position> reached_;
 };
 
+db::Task<void> finish(KeyRebuild& rebuild, const Engine& engine, db::UnitOfWork& unit) {
+    co_await hold_alone(engine.store(), unit);
+    co_await rebuild.write(unit);
+}
+
 /// The last of the log and the write, in the unit.
-db::Task<void> finish_from_log(KeyRebuild& rebuild, LogCursor& cursor, outbox::Outbox& outbox, db::UnitOfWork& unit) {
-    co_await rebuild.fold_log(cursor, outbox.head());
+db::Task<void> finish_from_log(KeyRebuild& rebuild, const Engine& engine, LogCursor& cursor, outbox::Outbox& outbox,
+                               db::UnitOfWork& unit) {
+    co_await hold_alone(engine.store(), unit);
+    const Generation generation = co_await engine.active(unit);
+    const core::Position folded = co_await folded_up_to(engine, unit, generation);
+    co_await rebuild.fold_log(cursor, std::max(outbox.head(), folded));
     co_await rebuild.write(unit);
 }
 
@@ -136,8 +146,8 @@ db::Task<void> finish_from_log(KeyRebuild& rebuild, LogCursor& cursor, outbox::O
 db::Task<RawState> rebuild_key(Engine& engine, std::string key, std::vector<EventPtr> events) {
     KeyRebuild rebuild(engine, std::move(key));
     rebuild.fold_given(std::move(events));
-    auto body = [&rebuild](db::UnitOfWork& unit) { return rebuild.write(unit); };
-    co_await engine.surroundings().source->transaction({}, body);
+    auto body = [&](db::UnitOfWork& unit) { return finish(rebuild, engine, unit); };
+    co_await engine.surroundings().source->transaction(read_committed(), body);
     co_return rebuild.answer;
 }
 
@@ -152,8 +162,8 @@ db::Task<RawState> rebuild_key_from_log(Engine& engine, outbox::Outbox& outbox, 
     }
     LogCursor cursor(engine, outbox, began);
     co_await rebuild.fold_log(cursor, outbox.head());
-    auto body = [&](db::UnitOfWork& unit) { return finish_from_log(rebuild, cursor, outbox, unit); };
-    co_await engine.surroundings().source->transaction({}, body);
+    auto body = [&](db::UnitOfWork& unit) { return finish_from_log(rebuild, engine, cursor, outbox, unit); };
+    co_await engine.surroundings().source->transaction(read_committed(), body);
     co_return rebuild.answer;
 }
 

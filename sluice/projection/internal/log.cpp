@@ -40,6 +40,15 @@ db::Task<core::Position> log_begin(const Engine& engine, outbox::Outbox& outbox,
                     oldest, began.value() + 1));
 }
 
+db::Task<core::Position> folded_up_to(const Engine& engine, db::Session& session, const Generation& generation) {
+    const Store& store = engine.store();
+    const db::Result lanes = co_await session.query(store.texts().lanes, store.projection(), generation.number);
+    core::Position folded = generation.base;
+    for (const LanePosition& lane : Store::lanes(lanes))
+        folded = std::max(folded, lane.position);
+    co_return folded;
+}
+
 db::Task<Skipped> read_skipped(const Engine& engine, db::Session& session, std::int64_t generation) {
     const Store& store = engine.store();
     const db::Result rows = co_await session.query(store.texts().skipped, store.projection(), generation);

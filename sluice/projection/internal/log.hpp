@@ -38,6 +38,9 @@ private:
 /// `accept_partial`.
 db::Task<core::Position> log_begin(const Engine& engine, outbox::Outbox& outbox, bool accept_partial);
 
+/// The position of the last message that went into `generation`, by whatever process. In a unit that holds alone.
+db::Task<core::Position> folded_up_to(const Engine& engine, db::Session& session, const Generation& generation);
+
 /// What was skipped in `generation`, seen by `session`.
 db::Task<Skipped> read_skipped(const Engine& engine, db::Session& session, std::int64_t generation);
 /// Takes skipped keys out of the events.

@@ -25,7 +25,7 @@ std::vector<outbox::Message> messages_of(const db::Result& rows) {
         message.ledger_epoch = core::Epoch(row.get<std::int64_t>("ledger_epoch"));
         message.key = row.get<std::string>("message_key");
         message.type = row.get<std::string>("type");
-        message.payload = row.get<std::string>("payload");
+        message.payload = Store::payload_of(row);
         message.tenant = row.get<std::string>("tenant");
     }
     return messages;
@@ -39,7 +39,7 @@ std::vector<ParkedKey> parked_keys(const db::Result& rows) {
         key.position = core::Position(row.get<std::int64_t>("position"));
         key.queue = row.get<std::string>("queue");
         key.type = row.get<std::string>("type");
-        key.payload = row.get<std::string>("payload");
+        key.payload = Store::payload_of(row);
         key.text = row.get<std::string>("text");
         key.attempts = row.get<std::int64_t>("attempts");
         key.waiting = row.get<std::int64_t>("waiting");
@@ -57,6 +57,8 @@ public:
 
     db::Task<void> run(db::UnitOfWork& unit) {
         const Store& store = engine_.store();
+        // A batch that parks one more event of the key meanwhile would leave it behind for ever.
+        co_await hold_alone(store, unit);
         const Generation generation = co_await engine_.active(unit);
         if (skip_) co_await skip_first(unit, generation.number);
         const db::Result rows =
@@ -179,7 +181,7 @@ db::Task<ReleaseReport> release(Engine& engine, std::string key, bool skip) {
     while (more) {
         Release part(engine, key, skip);
         auto body = [&part](db::UnitOfWork& unit) { return part.run(unit); };
-        co_await engine.surroundings().source->transaction({}, body);
+        co_await engine.surroundings().source->transaction(read_committed(), body);
         total.folded += part.report.folded;
         total.released = part.report.released;
         total.text = part.report.text;

@@ -1,7 +1,6 @@
 // Every SQL text of projections, per dialect. Placeholders as the facade has them: $1…$n.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <string>
 #include <vector>
@@ -10,14 +9,22 @@
 
 namespace sluice::projection::internal {
 
-/// A statement over a variable number of rows comes in these sizes only, so that few texts are prepared and cached; n
-/// rows take the largest that fit, again and again.
-inline constexpr std::array<std::size_t, 5> kRowCounts = {256, 64, 16, 4, 1};
-
-/// One text per size of kRowCounts. Shared values are $1…; then the rows' values follow, row by row.
-using RowTexts = std::array<std::string, kRowCounts.size()>;
+/// A statement over many rows, for at most so many.
+struct RowsText {
+    std::size_t rows = 0;
+    std::string sql;
+};
+/// Most rows first. Values one by one: for exactly so many rows, $1… shared, then row by row. As arrays: for any number
+/// up to it, $1… shared, then an array per column, in which a text that is missing is empty.
+using RowTexts = std::vector<RowsText>;
 
 struct Texts {
+    bool arrays = false;  ///< how rows' values are given
+
+    // Who changes states at the same time; nothing where a database has one writer. $1 projection
+    std::vector<std::string> hold;  ///< until the unit ends nobody holds alone: the generation stays the active one
+    std::vector<std::string> hold_alone;  ///< until the unit ends nobody else holds; the wait is fair
+
     // sluice_projection: $1 projection
     std::string active;  ///< the generation that is read and applied to
     std::string all_generations;
@@ -27,8 +34,9 @@ struct Texts {
     std::string note_ledger_epoch;  ///< $2 generation $3 ledger epoch
     std::string give_epoch;         ///< $2 generation $3 new highest epoch given
     std::string set_began;          ///< $2 position
-    std::string set_progress;       ///< $2 generation $3 progress
-    std::string retire;             ///< $2 generation
+    std::string set_progress;       ///< $2 generation, which is being built $3 progress
+    std::string retire;             ///< $2 generation, which is active
+    std::string abandon;            ///< $2 generation, if it is being built: nobody can go on with it
     std::string activate;           ///< $2 generation $3 epoch $4 base $5 ledger epoch
     std::string drop_generation;    ///< $2 generation
     std::string move_lane;          ///< $2 generation $3 lane $4 sequence $5 position
@@ -38,6 +46,7 @@ struct Texts {
 
     // sluice_projection_state: $1 projection $2 generation
     std::string load;         ///< $3 keys
+    std::string load_alone;   ///< $3 keys: whoever else writes them waits
     RowTexts insert;          ///< key, version, epoch, state, checksum, position
     RowTexts update;          ///< key, version before, epoch before, version, epoch, state, checksum, position
     RowTexts put;             ///< $3… the same row, whatever was there
@@ -76,6 +85,9 @@ struct Texts {
 /// Throws projection::Error `config` for a dialect without tables.
 [[nodiscard]] const Texts& texts(db::Dialect dialect);
 
+[[nodiscard]] Texts sqlite_texts();
+[[nodiscard]] Texts postgres_texts();
 [[nodiscard]] std::vector<std::string> sqlite_tables();
+[[nodiscard]] std::vector<std::string> postgres_tables();
 
 }  // namespace sluice::projection::internal

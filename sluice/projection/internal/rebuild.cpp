@@ -91,12 +91,13 @@ db::Task<void> Rebuild::begin(core::Position began) {
     weight_ = 0;
     spilled_ = false;
     auto body = [this](db::UnitOfWork& unit) { return create(unit); };
-    co_await engine_.surroundings().source->transaction({}, body);
+    co_await engine_.surroundings().source->transaction(read_committed(), body);
 }
 
 /// Throws `busy` when another process builds one already.
 db::Task<void> Rebuild::create(db::UnitOfWork& unit) {
     const Store& store = engine_.store();
+    co_await hold_alone(store, unit);
     const db::Result rows = co_await unit.query(store.texts().all_generations, store.projection());
     const std::vector<Generation> generations = Store::generations(rows);
     for (const Generation& generation : generations) {
@@ -235,7 +236,7 @@ db::Task<void> Rebuild::write_out() {
     for (std::size_t done = 0; done < keys.size(); done += chunk) {
         const std::span<const KeyFold> part = std::span(keys).subspan(done, std::min(chunk, keys.size() - done));
         auto body = [this, part](db::UnitOfWork& unit) { return write_in(unit, part); };
-        co_await engine_.surroundings().source->transaction({}, body);
+        co_await engine_.surroundings().source->transaction(read_committed(), body);
     }
 }
 

@@ -59,7 +59,7 @@ KeyChange position_of(std::string key, core::Epoch epoch, core::Version version)
 
 db::Task<void> Rebuild::switch_over() {
     auto body = [this](db::UnitOfWork& unit) { return switch_in(unit); };
-    co_await engine_.surroundings().source->transaction({}, body);
+    co_await engine_.surroundings().source->transaction(read_committed(), body);
     switched_ = true;
     engine_.forget();
     engine_.instruments().rebuilds.add();
@@ -67,9 +67,12 @@ db::Task<void> Rebuild::switch_over() {
 
 db::Task<void> Rebuild::switch_in(db::UnitOfWork& unit) {
     const Store& store = engine_.store();
+    co_await hold_alone(store, unit);
     const Generation old = co_await engine_.active(unit);
-    // Whatever a live batch has folded was durable before this unit began, so it is at or below this head.
-    const core::Position up_to = std::max(head(), began_);
+    // Whatever a live batch has folded is durable and nobody folds now, so it is at or below this position; the head
+    // alone is what this process has heard of.
+    const core::Position folded = co_await folded_up_to(engine_, unit, old);
+    const core::Position up_to = cursor_ ? std::max({head(), began_, folded}) : began_;
     if (cursor_) {
         while (true) {
             std::optional<std::vector<outbox::Message>> messages = co_await cursor_->next(up_to);

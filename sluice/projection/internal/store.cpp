@@ -31,20 +31,25 @@ void append_state(const KeyFold& key, std::vector<db::Value>& values) {
     values.emplace_back(key.position.value());
 }
 
-/// Cuts `keys` into the sizes that there are texts for; each statement must touch all its rows.
-template <class Append>
-void in_chunks(const RowTexts& texts, const std::vector<db::Value>& shared, std::span<const KeyFold* const> keys,
-               Writes& writes, Append append) {
-    std::size_t done = 0;
-    for (std::size_t size = 0; size < kRowCounts.size(); ++size) {
-        while (keys.size() - done >= kRowCounts[size]) {
-            db::Statement statement{texts[size], shared};
-            for (const KeyFold* key : keys.subspan(done, kRowCounts[size]))
-                append(*key, statement.values);
-            writes.push_back({std::move(statement), kRowCounts[size]});
-            done += kRowCounts[size];
+/// The values of `rows` rows, column by column. A column whose values are no numbers is text, where null is empty.
+std::vector<db::Value> arrays_of(std::vector<db::Value> values, std::size_t rows) {
+    const std::size_t columns = values.size() / rows;
+    std::vector<db::Value> arrays;
+    for (std::size_t column = 0; column < columns; ++column) {
+        std::vector<std::int64_t> numbers;
+        std::vector<std::string> texts;
+        for (std::size_t at = column; at < values.size(); at += columns) {
+            db::Value::Variant& value = values[at].variant();
+            if (const auto* number = std::get_if<std::int64_t>(&value))
+                numbers.push_back(*number);
+            else if (auto* text = std::get_if<std::string>(&value))
+                texts.push_back(std::move(*text));
+            else
+                texts.emplace_back();
         }
+        arrays.push_back(numbers.empty() ? db::Value(std::move(texts)) : db::Value(std::move(numbers)));
     }
+    return arrays;
 }
 
 std::vector<const KeyFold*> all_of(std::span<const KeyFold> keys) {
@@ -71,6 +76,22 @@ Store::Store(db::Dialect dialect, std::string projection)
 
 db::Statement Store::load(std::int64_t generation, const std::vector<std::string>& keys) const {
     return statement(texts_.load, generation, keys);
+}
+
+db::Statement Store::load_alone(std::int64_t generation, const std::vector<std::string>& keys) const {
+    // One order for all: units that lock several keys do not wait for each other in a circle.
+    std::vector<std::string> in_order = keys;
+    std::ranges::sort(in_order);
+    return statement(texts_.load_alone, generation, std::move(in_order));
+}
+
+std::vector<db::Statement> Store::hold(Hold how) const {
+    std::vector<db::Statement> statements;
+    const bool skipped = how == Hold::alone && core::mutant("projection_nobody_is_alone");
+    if (skipped) return statements;
+    for (const std::string& sql : how == Hold::alone ? texts_.hold_alone : texts_.hold)
+        statements.push_back(statement(sql));
+    return statements;
 }
 
 void Store::fill(const db::Result& rows, KeyStates& states) {
@@ -113,17 +134,35 @@ std::vector<LanePosition> Store::lanes(const db::Result& rows) {
     return lanes;
 }
 
+/// Cuts `keys` into statements of the sizes that there are texts for; each must touch all its rows.
+template <class Append>
+void Store::in_chunks(const RowTexts& texts, std::int64_t generation, std::span<const KeyFold* const> keys,
+                      Writes& writes, Append append) const {
+    for (const RowsText& text : texts) {
+        while (!keys.empty() && (texts_.arrays || keys.size() >= text.rows)) {
+            const std::size_t rows = std::min(keys.size(), text.rows);
+            std::vector<db::Value> values;
+            for (const KeyFold* key : keys.first(rows))
+                append(*key, values);
+            if (texts_.arrays) values = arrays_of(std::move(values), rows);
+            db::Statement made = statement(text.sql, generation);
+            std::ranges::move(values, std::back_inserter(made.values));
+            writes.push_back({std::move(made), rows});
+            keys = keys.subspan(rows);
+        }
+    }
+}
+
 void Store::write_states(std::int64_t generation, std::span<const KeyFold> keys, Writes& writes) const {
     std::vector<const KeyFold*> fresh;
     std::vector<const KeyFold*> known;
     for (const KeyFold& key : keys)
         (key.had_row ? known : fresh).push_back(&key);
-    const std::vector<db::Value> shared = {projection_, generation};
-    in_chunks(texts_.insert, shared, fresh, writes, [](const KeyFold& key, std::vector<db::Value>& values) {
+    in_chunks(texts_.insert, generation, fresh, writes, [](const KeyFold& key, std::vector<db::Value>& values) {
         values.emplace_back(key.key);
         append_state(key, values);
     });
-    in_chunks(texts_.update, shared, known, writes, [](const KeyFold& key, std::vector<db::Value>& values) {
+    in_chunks(texts_.update, generation, known, writes, [](const KeyFold& key, std::vector<db::Value>& values) {
         values.emplace_back(key.key);
         values.emplace_back(key.loaded_version.value());
         values.emplace_back(key.epoch.value());
@@ -133,7 +172,7 @@ void Store::write_states(std::int64_t generation, std::span<const KeyFold> keys,
 
 void Store::write_deltas(std::int64_t generation, StreamPosition at, std::span<const KeyFold> keys,
                          Writes& writes) const {
-    in_chunks(texts_.insert_delta, {projection_, generation}, all_of(keys), writes,
+    in_chunks(texts_.insert_delta, generation, all_of(keys), writes,
               [at](const KeyFold& key, std::vector<db::Value>& values) {
                   values.emplace_back(at.stream);
                   values.emplace_back(at.stream == kDirectStream ? key.first_version.value() : at.position);
@@ -147,20 +186,37 @@ void Store::write_deltas(std::int64_t generation, StreamPosition at, std::span<c
 }
 
 void Store::put_states(std::int64_t generation, std::span<const KeyFold> keys, Writes& writes) const {
-    in_chunks(texts_.put, {projection_, generation}, all_of(keys), writes,
-              [](const KeyFold& key, std::vector<db::Value>& values) {
-                  values.emplace_back(key.key);
-                  append_state(key, values);
-              });
+    in_chunks(texts_.put, generation, all_of(keys), writes, [](const KeyFold& key, std::vector<db::Value>& values) {
+        values.emplace_back(key.key);
+        append_state(key, values);
+    });
 }
 
 Write Store::park(std::int64_t generation, const ParkedEvent& event, const outbox::Message& message) const {
     const auto created = std::chrono::duration_cast<std::chrono::microseconds>(message.created_at.time_since_epoch());
     return {statement(texts_.park, generation, event.key, message.position.value(), event.failed ? "failed" : "waiting",
                       message.queue, message.lane.value(), message.sequence.value(), message.id.value(),
-                      message.ledger_epoch.value(), message.key, message.type, message.payload, message.tenant,
-                      created.count(), storable(event.text)),
+                      message.ledger_epoch.value(), message.key, message.type, db::to_bytes(message.payload),
+                      message.tenant, created.count(), storable(event.text)),
             std::nullopt};
+}
+
+std::string Store::payload_of(const db::Row& row) {
+    const db::Value& value = row.at(row.index_of("payload"));
+    // Rows of earlier versions hold text.
+    if (const auto* text = std::get_if<std::string>(&value.variant())) return *text;
+    return std::string(db::as_text(row.get<db::Bytes>("payload")));
+}
+
+db::TransactionOptions read_committed() {
+    db::TransactionOptions options;
+    options.isolation = db::Isolation::read_committed;
+    return options;
+}
+
+db::Task<void> hold_alone(const Store& store, db::Session& session) {
+    std::vector<db::Statement> statements = store.hold(Hold::alone);
+    if (!statements.empty()) static_cast<void>(co_await session.run(std::move(statements)));
 }
 
 std::string join_lines(std::span<const std::string> texts) {

@@ -16,6 +16,7 @@
 
 #include "sluice/core/ids.hpp"
 #include "sluice/db/connection.hpp"
+#include "sluice/db/unit_of_work.hpp"
 #include "sluice/outbox/message.hpp"
 #include "sluice/projection/fold.hpp"
 #include "sluice/projection/internal/projection_sql.hpp"
@@ -58,6 +59,8 @@ struct StreamPosition {
 /// The stream of events that were given directly, whose position is the key's first version.
 inline constexpr std::int64_t kDirectStream = -1;
 
+enum class Hold : std::uint8_t { shared, alone };
+
 class Store {
 public:
     Store(db::Dialect dialect, std::string projection);
@@ -72,6 +75,11 @@ public:
     }
 
     [[nodiscard]] db::Statement load(std::int64_t generation, const std::vector<std::string>& keys) const;
+    /// As `load`; until the unit ends nobody else writes them.
+    [[nodiscard]] db::Statement load_alone(std::int64_t generation, const std::vector<std::string>& keys) const;
+    /// Statements that must come first in a unit that writes states: `Hold::shared` for what may run side by side, key
+    /// by key; `Hold::alone` for what nothing else may be under way with. Empty where the database has one writer.
+    [[nodiscard]] std::vector<db::Statement> hold(Hold how) const;
     /// Adds the rows of a `load` or `page`; a row whose checksum does not match has a `defect`.
     static void fill(const db::Result& rows, KeyStates& states);
     [[nodiscard]] static std::vector<Generation> generations(const db::Result& rows);
@@ -83,11 +91,23 @@ public:
     /// As `write_states`, whatever was there before.
     void put_states(std::int64_t generation, std::span<const KeyFold> keys, Writes& writes) const;
     [[nodiscard]] Write park(std::int64_t generation, const ParkedEvent& event, const outbox::Message& message) const;
+    /// A parked message's payload, which may be any bytes.
+    [[nodiscard]] static std::string payload_of(const db::Row& row);
 
 private:
+    template <class Append>
+    void in_chunks(const RowTexts& texts, std::int64_t generation, std::span<const KeyFold* const> keys, Writes& writes,
+                   Append append) const;
+
     const Texts& texts_;
     std::string projection_;
 };
+
+/// For units that look, decide and write: each statement sees what is committed.
+[[nodiscard]] db::TransactionOptions read_committed();
+
+/// `Hold::alone` until the unit ends. `session` and `store` outlive the task.
+db::Task<void> hold_alone(const Store& store, db::Session& session);
 
 /// The deltas of one row, one JSON text a line (canonical JSON holds no line break).
 [[nodiscard]] std::string join_lines(std::span<const std::string> texts);

@@ -1,5 +1,7 @@
 #include "sluice/projection/internal/test_world.hpp"
 
+#include <gtest/gtest.h>
+
 namespace sluice::projection {
 
 template std::shared_ptr<const Definition> define<sample::StockLevel>(sample::StockLevel);
@@ -12,9 +14,9 @@ namespace sluice::projection::sample {
 namespace {
 
 db::Task<void> handle_in_unit(db::UnitOfWork& unit, const outbox::BatchHandler& handler, const outbox::Batch& batch,
-                              bool fails) {
+                              const std::function<db::Task<void>()>& before_commit) {
     co_await handler(unit, batch);
-    if (fails) throw CommitFails();
+    if (before_commit) co_await before_commit();
 }
 
 }  // namespace
@@ -56,10 +58,30 @@ db::Task<bool> World::deliver_one(std::size_t subscription, std::size_t size, bo
     const Subscription& to = subscriptions_.at(subscription);
     std::optional<outbox::Batch> batch = next_batch(to, subscription, size);
     if (!batch) co_return false;
-    auto body = [&](db::UnitOfWork& unit) { return handle_in_unit(unit, to.handler, *batch, fails); };
-    co_await source_->transaction({}, body);
-    cursors_[{subscription, batch->lane}] = batch->up_to;
+    const auto fail = []() -> db::Task<void> {
+        throw CommitFails();
+        co_return;
+    };
+    std::function<db::Task<void>()> before_commit;
+    if (fails) before_commit = fail;
+    co_await deliver_batch(to, subscription, std::move(*batch), std::move(before_commit));
     co_return true;
+}
+
+db::Task<bool> World::deliver_lane(std::size_t subscription, core::LaneId lane, std::size_t size,
+                                   std::function<db::Task<void>()> before_commit) {
+    const Subscription& to = subscriptions_.at(subscription);
+    std::optional<outbox::Batch> batch = next_of_lane(to, subscription, lane, size);
+    if (!batch) co_return false;
+    co_await deliver_batch(to, subscription, std::move(*batch), std::move(before_commit));
+    co_return true;
+}
+
+db::Task<void> World::deliver_batch(const Subscription& to, std::size_t subscription, outbox::Batch batch,
+                                    std::function<db::Task<void>()> before_commit) {
+    auto body = [&](db::UnitOfWork& unit) { return handle_in_unit(unit, to.handler, batch, before_commit); };
+    co_await source_->transaction({}, body);
+    cursors_[{subscription, batch.lane}] = batch.up_to;
 }
 
 db::Task<void> World::execute(std::string sql) {
@@ -72,12 +94,8 @@ std::int64_t World::number(const std::string& sql) {
 }
 
 void World::open() {
-    db::sqlite::Settings settings;
-    settings.name = "shop";
-    settings.path = folder_.file("shop.sqlite3");
-    settings.synchronous = db::sqlite::Synchronous::normal;
-    settings.hold_limit = std::chrono::seconds(60);  // no test here measures time, and a sanitizer is slow
-    source_ = db::sqlite::Database::open(settings, core::Logger(), metrics_);
+    source_ = database_.open("shop", metrics_);
+    ::testing::Test::RecordProperty("database", std::string(testing::name_of(database_.dialect())));
 }
 
 void World::close() {
@@ -88,7 +106,9 @@ void World::close() {
 }
 
 db::Task<void> World::create_tables() {
-    for (const std::string& sql : internal::sqlite_tables())
+    const bool is_postgres = database_.dialect() == db::Dialect::postgres;
+    const std::vector<std::string> tables = is_postgres ? internal::postgres_tables() : internal::sqlite_tables();
+    for (const std::string& sql : tables)
         co_await execute(sql);
 }
 
@@ -99,26 +119,32 @@ db::Task<std::int64_t> World::query_number(std::string sql) {
 }
 
 std::optional<outbox::Batch> World::next_batch(const Subscription& to, std::size_t subscription, std::size_t size) {
-    const bool merged = to.mode == Mode::merged;
-    for (std::uint16_t lane = 0; lane < (merged ? 1 : log.lanes()); ++lane) {
-        outbox::Batch batch;
-        batch.subscription = to.name;
-        batch.queue = to.queues.front();
-        batch.lane = core::LaneId(lane);
-        batch.after = cursors_[{subscription, batch.lane}];
-        batch.up_to = batch.after;
-        for (const outbox::Message& message : log.messages) {
-            const std::int64_t at = merged ? message.position.value() : message.sequence.value();
-            if (at <= batch.after || (!merged && message.lane != batch.lane)) continue;
-            if (std::ranges::find(to.queues, message.queue) == to.queues.end()) continue;
-            if (batch.messages.size() == size) break;
-            batch.up_to = at;
-            batch.ledger_epoch = std::max(batch.ledger_epoch, message.ledger_epoch);
-            batch.messages.push_back(message);
-        }
-        if (!batch.messages.empty()) return batch;
-    }
+    const std::uint16_t lanes = to.mode == Mode::merged ? 1 : log.lanes();
+    for (std::uint16_t lane = 0; lane < lanes; ++lane)
+        if (auto batch = next_of_lane(to, subscription, core::LaneId(lane), size)) return batch;
     return std::nullopt;
+}
+
+std::optional<outbox::Batch> World::next_of_lane(const Subscription& to, std::size_t subscription, core::LaneId lane,
+                                                 std::size_t size) {
+    const bool merged = to.mode == Mode::merged;
+    outbox::Batch batch;
+    batch.subscription = to.name;
+    batch.queue = to.queues.front();
+    batch.lane = lane;
+    batch.after = cursors_[{subscription, batch.lane}];
+    batch.up_to = batch.after;
+    for (const outbox::Message& message : log.messages) {
+        const std::int64_t at = merged ? message.position.value() : message.sequence.value();
+        if (at <= batch.after || (!merged && message.lane != batch.lane)) continue;
+        if (std::ranges::find(to.queues, message.queue) == to.queues.end()) continue;
+        if (batch.messages.size() == size) break;
+        batch.up_to = at;
+        batch.ledger_epoch = std::max(batch.ledger_epoch, message.ledger_epoch);
+        batch.messages.push_back(message);
+    }
+    if (batch.messages.empty()) return std::nullopt;
+    return batch;
 }
 
 }  // namespace sluice::projection::sample

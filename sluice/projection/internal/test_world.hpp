@@ -1,8 +1,10 @@
-// For tests: a SQLite file, a log in memory that delivers batches as the outbox does, and a sink that remembers.
+// For tests: a database of the kind that the run asks for, a log in memory that delivers batches as the outbox does,
+// and a sink that remembers.
 #pragma once
 
 #include <algorithm>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <stdexcept>
@@ -11,13 +13,13 @@
 #include <vector>
 
 #include "sluice/core/clock.hpp"
-#include "sluice/db/sqlite/database.hpp"
+#include "sluice/db/data_source.hpp"
 #include "sluice/outbox/outbox.hpp"
 #include "sluice/projection/internal/projection_sql.hpp"
 #include "sluice/projection/internal/test_definitions.hpp"
 #include "sluice/projection/runtime.hpp"
 #include "sluice/runtime/run_task.hpp"
-#include "sluice/testing/temp_folder.hpp"
+#include "sluice/testing/test_database.hpp"
 
 namespace sluice::projection::sample {
 
@@ -53,11 +55,14 @@ public:
         if (before_read) co_await before_read();
         if (after.value() + 1 < oldest) throw outbox::Error(outbox::ErrorKind::gone, "shop", "trimmed");
         std::vector<outbox::Message> found;
-        for (std::int64_t at = after.value(); at < up_to.value() && found.size() < limit; ++at)
+        for (std::int64_t at = after.value();
+             at < std::min(up_to.value(), std::ssize(messages)) && found.size() < limit; ++at)
             found.push_back(messages[static_cast<std::size_t>(at)]);
         co_return found;
     }
-    core::Position head() const noexcept override { return core::Position(static_cast<std::int64_t>(messages.size())); }
+    core::Position head() const noexcept override {
+        return std::min(heard, core::Position(static_cast<std::int64_t>(messages.size())));
+    }
     db::Task<core::Position> oldest_kept() override { co_return core::Position(oldest); }
     core::Epoch ledger_epoch() const noexcept override { return epoch; }
     db::Task<void> stop(std::chrono::milliseconds) override { co_return; }
@@ -67,6 +72,7 @@ public:
     std::vector<outbox::Message> messages;
     core::Epoch epoch{1};
     std::int64_t oldest = 1;
+    core::Position heard{std::numeric_limits<std::int64_t>::max()};  // what this process knows of
     std::function<db::Task<void>()> before_read;
 
 private:
@@ -100,11 +106,11 @@ public:
     World(const World&) = delete;
     World& operator=(const World&) = delete;
 
-    /// Projections on this file; `add` to them, then `start`.
+    /// Projections on this database; `add` to them, then `start`.
     Projections& make(Settings settings = {});
     /// Prepares them; `attached` also gives them the log.
     void start(bool attached = true);
-    /// What the program would see after a restart: the same file, nothing in memory.
+    /// What the program would see after a restart: the same database, nothing in memory.
     void reopen();
 
     template <class T>
@@ -116,6 +122,9 @@ public:
     void deliver(std::size_t subscription = 0, std::size_t size = 100);
     /// One batch; `fails`: its commit does not come to pass (CommitFails leaves). Answers whether there was one.
     db::Task<bool> deliver_one(std::size_t subscription, std::size_t size, bool fails);
+    /// The next batch of one lane, for lanes that are under way at once; `before_commit` runs inside its unit.
+    db::Task<bool> deliver_lane(std::size_t subscription, core::LaneId lane, std::size_t size,
+                                std::function<db::Task<void>()> before_commit = nullptr);
     /// Forgets how far a subscription is: everything comes again.
     void rewind() { cursors_.clear(); }
 
@@ -124,6 +133,8 @@ public:
     std::int64_t number(const std::string& sql);
 
     [[nodiscard]] db::DataSource& source() { return *source_; }
+    /// For a second program on the same database.
+    [[nodiscard]] const std::shared_ptr<db::DataSource>& shared_source() const { return source_; }
     [[nodiscard]] runtime::Shard& shard() { return shard_; }
     [[nodiscard]] Projections& projections() { return *projections_; }
 
@@ -134,15 +145,19 @@ public:
 private:
     void open();
     void close();
+    db::Task<void> deliver_batch(const Subscription& to, std::size_t subscription, outbox::Batch batch,
+                                 std::function<db::Task<void>()> before_commit);
     db::Task<void> create_tables();
     db::Task<std::int64_t> query_number(std::string sql);
     std::optional<outbox::Batch> next_batch(const Subscription& to, std::size_t subscription, std::size_t size);
+    std::optional<outbox::Batch> next_of_lane(const Subscription& to, std::size_t subscription, core::LaneId lane,
+                                              std::size_t size);
 
-    testing::TempFolder folder_;
+    testing::TestDatabase database_;
     core::Metrics own_metrics_;
     core::Metrics& metrics_;
     runtime::Shard shard_{0, core::real_clock()};
-    std::shared_ptr<db::sqlite::Database> source_;
+    std::shared_ptr<db::DataSource> source_;
     std::unique_ptr<Projections> projections_;
     std::vector<Subscription> subscriptions_;
     std::map<std::pair<std::size_t, core::LaneId>, std::int64_t> cursors_;
