@@ -5,12 +5,12 @@ build_packages=(
     clang-19 mold ninja-build ccache cmake python3
     libboost1.81-dev libboost-json1.81-dev libboost-system1.81-dev libboost-url1.81-dev
     libssl-dev libsqlite3-dev libspdlog-dev libfmt-dev prometheus-cpp-dev libtomlplusplus-dev libcli11-dev zlib1g-dev
-    libpq-dev libgtest-dev libgmock-dev libbenchmark-dev
+    libpq-dev libmariadb-dev libgtest-dev libgmock-dev libbenchmark-dev
     nodejs npm
 )
 test_packages=(
     g++ clang-tidy-19 clang-format-19 libclang-rt-19-dev llvm-19
-    sqlite3 curl chromium postgresql
+    sqlite3 curl chromium postgresql mariadb-server
 )
 
 # Packages that are only a program: one on PATH from anywhere else will do.

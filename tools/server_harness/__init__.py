@@ -3,6 +3,7 @@
 A kind is a class with `name`, `account` (whom root becomes for it), `prepare()` (make the data directory), `command()`,
 `is_ready()`, `addresses()` ({name: value}), `initialise()` (once, on the running server) and `stop_signals` (orderly first).
 """
+from .mariadb import Mariadb
 from .postgres import Postgres
 
-KINDS = {Postgres.name: Postgres}
+KINDS = {kind.name: kind for kind in (Mariadb, Postgres)}

@@ -58,6 +58,7 @@ public:
 
 [[nodiscard]] const Driver& sqlite_driver();
 [[nodiscard]] const Driver& postgres_driver();
+[[nodiscard]] const Driver& mariadb_driver();
 
 /// Every driver that this build has.
 [[nodiscard]] std::vector<const Driver*> drivers();
