@@ -36,9 +36,8 @@ std::shared_ptr<DataSource> open_server(std::string name, std::string_view dsn, 
 
 [[noreturn, maybe_unused]] void refuse_driver(std::string_view source, std::string_view database,
                                               std::string_view option) {
-    throw internal::failure(
-        ErrorKind::config, source,
-        fmt::format("this build has no {} driver; configure it with -D{}=ON", database, option));
+    throw internal::failure(ErrorKind::config, source,
+                            fmt::format("this build has no {} driver; configure it with -D{}=ON", database, option));
 }
 
 #ifdef SLUICE_POSTGRES

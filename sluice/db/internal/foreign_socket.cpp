@@ -47,8 +47,7 @@ private:
 
 }  // namespace
 
-ForeignSocket::ForeignSocket(int descriptor)
-    : socket_(std::make_shared<Descriptor>(socket_executor(), descriptor)) {}
+ForeignSocket::ForeignSocket(int descriptor) : socket_(std::make_shared<Descriptor>(socket_executor(), descriptor)) {}
 
 ForeignSocket::~ForeignSocket() {
     // The descriptor is the library's; Asio only watched it.
@@ -61,8 +60,8 @@ void ForeignSocket::cancel() {
 
 runtime::Task<void> ForeignSocket::wait(Ready what, Hearing hearing) {
     if (hearing == Hearing::normal && what != Ready::either) {
-        co_await socket_->async_wait(what == Ready::to_read ? Descriptor::wait_read : Descriptor::wait_write,
-                                     runtime::use_task);
+        const auto direction = what == Ready::to_read ? Descriptor::wait_read : Descriptor::wait_write;
+        co_await socket_->async_wait(direction, runtime::use_task);
         co_return;
     }
     auto initiate = [socket = socket_, what, hearing](auto handler) {

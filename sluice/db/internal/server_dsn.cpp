@@ -125,7 +125,8 @@ std::expected<ServerDsn, std::string> parse_server_dsn(std::string_view text, st
     if (user->empty()) return Refusal("the user is missing");
     if (database->empty()) return Refusal("the database is missing");
     if (!parts->port.empty() && !is_port(parts->port)) return Refusal("the port is not in 1..65535");
-    ServerDsn dsn{*user, *password, *host, std::string(parts->port.empty() ? default_port : parts->port), *database, {}};
+    ServerDsn dsn{*user,     *password, *host, std::string(parts->port.empty() ? default_port : parts->port),
+                  *database, {}};
     if (auto refused = add_keywords(dsn, parts->query, known)) return Refusal(std::move(*refused));
     return dsn;
 }

@@ -72,7 +72,11 @@ void ServerContract::TearDown() {
 }
 
 db::DataSource& ServerContract::open(const std::string& address) {
-    others_.push_back(kind().driver->open(address, metrics_));
+    return add(kind().driver->open(address, metrics_));
+}
+
+db::DataSource& ServerContract::add(std::shared_ptr<db::DataSource> source) {
+    others_.push_back(std::move(source));
     return *others_.back();
 }
 

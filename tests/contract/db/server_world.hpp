@@ -34,6 +34,7 @@ public:
     [[nodiscard]] std::string address() const { return sandbox_->location(); }
     /// A further data source, closed with the case.
     [[nodiscard]] db::DataSource& open(const std::string& address);
+    [[nodiscard]] db::DataSource& add(std::shared_ptr<db::DataSource> source);
 
     template <class T>
     T wait(Task<T> task) {

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kPacketBytes = 1 << 20;
 constexpr std::size_t kPacketRows = 10'000;
-constexpr std::size_t kPacketHead = 1'024;
+constexpr std::size_t kBulkHead = 1'024;
 constexpr std::size_t kValueHead = 16;  // length and indicator, at most
 
 std::size_t bytes_of(const Parameters& row) {
@@ -24,49 +24,50 @@ std::size_t bytes_of(const Parameters& row) {
 }
 
 /// One column's values side by side, as the library wants them: numbers in an array, all else as pointers.
-struct ColumnArray {
-    enum_field_types type = MYSQL_TYPE_NULL;
-    std::string numbers;
-    std::vector<void*> pointers;
-    std::vector<unsigned long> lengths;
-    std::vector<char> indicators;
-
+class ColumnArray {
+public:
     [[nodiscard]] bool takes(const MYSQL_BIND& value) const {
-        return type == MYSQL_TYPE_NULL || value.buffer_type == MYSQL_TYPE_NULL || value.buffer_type == type;
+        return type_ == MYSQL_TYPE_NULL || value.buffer_type == MYSQL_TYPE_NULL || value.buffer_type == type_;
     }
     void add(const MYSQL_BIND& value) {
         const bool is_null = value.buffer_type == MYSQL_TYPE_NULL;
-        if (!is_null && type == MYSQL_TYPE_NULL) set_type(value);
-        indicators.push_back(is_null ? STMT_INDICATOR_NULL : STMT_INDICATOR_NONE);
-        lengths.push_back(value.buffer_length);
-        pointers.push_back(value.buffer);
-        if (width == 0) return;
-        numbers.append(is_null ? std::string(width, '\0') : std::string(static_cast<char*>(value.buffer), width));
+        if (!is_null && type_ == MYSQL_TYPE_NULL) set_type(value);
+        indicators_.push_back(static_cast<char>(is_null ? STMT_INDICATOR_NULL : STMT_INDICATOR_NONE));
+        lengths_.push_back(value.buffer_length);
+        pointers_.push_back(value.buffer);
+        if (width_ == 0) return;
+        numbers_.append(is_null ? std::string(width_, '\0') : std::string(static_cast<char*>(value.buffer), width_));
     }
     [[nodiscard]] MYSQL_BIND binding() {
         MYSQL_BIND bind{};
-        bind.buffer_type = type == MYSQL_TYPE_NULL ? MYSQL_TYPE_STRING : type;
-        bind.buffer = width > 0 ? static_cast<void*>(numbers.data()) : static_cast<void*>(pointers.data());
-        bind.length = lengths.data();
-        bind.u.indicator = indicators.data();
+        bind.buffer_type = type_ == MYSQL_TYPE_NULL ? MYSQL_TYPE_STRING : type_;
+        bind.buffer = width_ > 0 ? static_cast<void*>(numbers_.data()) : static_cast<void*>(pointers_.data());
+        bind.length = lengths_.data();
+        bind.u.indicator = indicators_.data();
         return bind;
     }
 
 private:
     void set_type(const MYSQL_BIND& value) {
-        type = value.buffer_type;
-        const bool number = type == MYSQL_TYPE_TINY || type == MYSQL_TYPE_LONGLONG || type == MYSQL_TYPE_DOUBLE;
-        if (number) width = value.buffer_length;
-        numbers.assign(width * indicators.size(), '\0');
+        type_ = value.buffer_type;
+        const bool number = type_ == MYSQL_TYPE_TINY || type_ == MYSQL_TYPE_LONGLONG || type_ == MYSQL_TYPE_DOUBLE;
+        if (number) width_ = value.buffer_length;
+        numbers_.assign(width_ * indicators_.size(), '\0');
     }
-    std::size_t width = 0;  // of a number
+
+    enum_field_types type_ = MYSQL_TYPE_NULL;
+    std::size_t width_ = 0;  // of a number
+    std::string numbers_;
+    std::vector<void*> pointers_;
+    std::vector<unsigned long> lengths_;
+    std::vector<char> indicators_;
 };
 
 /// The rows of one packet: kinds do not change inside a column.
 class Packet {
 public:
     Packet(const BulkInsert& rows, std::size_t first, std::size_t limit) : columns_(rows.columns.size()) {
-        std::size_t bytes = kPacketHead;
+        std::size_t bytes = kBulkHead;
         while (first + rows_.size() < rows.rows.size() && rows_.size() < kPacketRows) {
             Parameters row(rows.rows[first + rows_.size()]);
             bytes += bytes_of(row);
@@ -110,8 +111,7 @@ Task<void> prepare_bulk(Exchange& exchange, Link& link, MYSQL_STMT* statement, c
     if (failed != 0 || link.lost()) exchange.take_error(said_by_bulk(statement), sql);
 }
 
-Task<void> send_packet(Exchange& exchange, Link& link, MYSQL_STMT* statement, Packet& packet,
-                       const std::string& sql) {
+Task<void> send_packet(Exchange& exchange, Link& link, MYSQL_STMT* statement, Packet& packet, const std::string& sql) {
     const auto count = static_cast<unsigned>(packet.size());
     std::vector<MYSQL_BIND> bindings = packet.bindings();
     mysql_stmt_attr_set(statement, STMT_ATTR_ARRAY_SIZE, &count);
@@ -143,7 +143,7 @@ void check_bulk(const Link& link, const BulkInsert& rows) {
         for (const Value& value : rows.rows[i]) {
             if (auto reason = value_refusal(value)) refused = fmt::format("row {}: {}", i, *reason);
         }
-        const std::size_t bytes = refused ? 0 : bytes_of(Parameters(rows.rows[i])) + kPacketHead;
+        const std::size_t bytes = refused ? 0 : bytes_of(Parameters(rows.rows[i])) + kBulkHead;
         if (bytes > link.packet_limit()) {
             refused = fmt::format("row {} takes {} bytes and the server at most {} at once (max_allowed_packet)", i,
                                   bytes, link.packet_limit());

@@ -14,9 +14,8 @@ Timestamp at(std::int64_t micros) {
 }
 
 TEST(MariadbCodec, timestamps_survive_both_ways) {
-    for (const std::int64_t micros :
-         {std::int64_t{0}, std::int64_t{1}, std::int64_t{-1}, std::int64_t{1'767'322'845'123'456},
-          std::int64_t{253'402'300'799'999'999}}) {
+    for (const std::int64_t micros : {std::int64_t{0}, std::int64_t{1}, std::int64_t{-1},
+                                      std::int64_t{1'767'322'845'123'456}, std::int64_t{253'402'300'799'999'999}}) {
         EXPECT_EQ(to_timestamp(to_time(at(micros))), at(micros)) << micros;
     }
 }

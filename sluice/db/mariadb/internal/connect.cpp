@@ -85,7 +85,9 @@ ConnectionHandle made_handle(const LinkSettings& settings) {
 
 /// So that a host that died is noticed by statements under way within half a minute.
 void set_keepalive(int socket) {
-    const auto set = [socket](int level, int option, int value) { ::setsockopt(socket, level, option, &value, sizeof value); };
+    const auto set = [socket](int level, int option, int value) {
+        ::setsockopt(socket, level, option, &value, sizeof value);
+    };
     set(SOL_SOCKET, SO_KEEPALIVE, 1);
     set(IPPROTO_TCP, TCP_KEEPIDLE, 10);
     set(IPPROTO_TCP, TCP_KEEPINTVL, 5);
@@ -119,8 +121,12 @@ struct Target {
 
 Target target_of(const Dsn& dsn, const std::string& address) {
     const bool path = dsn.server.is_path();
-    return {path ? nullptr : address.c_str(), dsn.server.user.c_str(), dsn.server.password.c_str(),
-            dsn.server.database.c_str(), dsn.port, path ? address.c_str() : nullptr};
+    return {path ? nullptr : address.c_str(),
+            dsn.server.user.c_str(),
+            dsn.server.password.c_str(),
+            dsn.server.database.c_str(),
+            dsn.port,
+            path ? address.c_str() : nullptr};
 }
 
 /// Ends a connect that is not waited for any more.
@@ -134,6 +140,20 @@ struct Unwinding {
     }
 };
 
+/// The library may open another socket for its next step, so each wait watches the one it has now. An alarm ends it.
+Task<void> wait_for_step(int descriptor, int waits, Alarm& alarm, Hearing hearing) {
+    ForeignSocket socket(descriptor);
+    const Alarm::Ends ends(alarm, [&socket] { socket.cancel(); });
+    const bool writes = (waits & MYSQL_WAIT_WRITE) != 0;
+    const bool reads = (waits & MYSQL_WAIT_READ) != 0;
+    const Ready wanted = writes && reads ? Ready::either : writes ? Ready::to_write : Ready::to_read;
+    try {
+        co_await socket.wait(wanted, hearing);
+    } catch (const boost::system::system_error&) {
+        if (!alarm.rang()) throw;
+    }
+}
+
 /// Answers whether it is connected; the handle has the reason if not.
 Task<bool> connect_here(MYSQL* connection, Target to, Alarm& alarm, Hearing hearing) {
     MYSQL* connected = nullptr;
@@ -141,14 +161,7 @@ Task<bool> connect_here(MYSQL* connection, Target to, Alarm& alarm, Hearing hear
     call.waits = mysql_real_connect_start(&connected, connection, to.host, to.user, to.password, to.database, to.port,
                                           to.socket, kClientFlags);
     while (call.waits != 0) {
-        {
-            ForeignSocket socket(mysql_get_socket(connection));
-            const Alarm::Ends ends(alarm, [&socket] { socket.cancel(); });
-            const bool writes = (call.waits & MYSQL_WAIT_WRITE) != 0;
-            const bool reads = (call.waits & MYSQL_WAIT_READ) != 0;
-            const Ready wanted = writes && reads ? Ready::either : writes ? Ready::to_write : Ready::to_read;
-            co_await socket.wait(wanted, hearing);
-        }
+        co_await wait_for_step(mysql_get_socket(connection), call.waits, alarm, hearing);
         if (alarm.rang()) co_return false;
         call.waits = mysql_real_connect_cont(&connected, connection, call.waits);
     }
@@ -178,19 +191,17 @@ Task<std::unique_ptr<Link>> Link::connect(std::shared_ptr<const LinkSettings> se
     const auto until = std::min(deadline, std::chrono::steady_clock::now() + settings->connect_timeout);
     std::vector<std::string> addresses;
     std::exception_ptr error;
-    {
-        Alarm alarm(until);
-        try {
-            addresses = co_await resolved(settings->dsn, alarm);
-        } catch (const boost::system::system_error&) {
-            error = std::current_exception();
-        }
-        if (error && !alarm.rang() && runtime::is_cancellation(error)) std::rethrow_exception(error);
+    Alarm alarm(until);
+    try {
+        addresses = co_await resolved(settings->dsn, alarm);
+    } catch (const boost::system::system_error&) {
+        error = std::current_exception();
     }
+    if (error && !alarm.rang() && runtime::is_cancellation(error)) std::rethrow_exception(error);
     if (error) {
-        throw db::internal::failure(
-            ErrorKind::connection, settings->source,
-            fmt::format("cannot connect to {}: the host's name is not found", settings->dsn.place), error);
+        const std::string_view why = alarm.rang() ? "no answer in time" : "the host's name is not found";
+        throw db::internal::failure(ErrorKind::connection, settings->source,
+                                    fmt::format("cannot connect to {}: {}", settings->dsn.place, why), error);
     }
     for (std::size_t i = 0;; ++i) {
         try {
@@ -251,8 +262,7 @@ Task<void> Link::greet(Alarm& alarm, Hearing hearing) {
 
 void Link::read_variables(MYSQL_RES* variables) {
     const auto refuse = [this](std::string_view why) {
-        throw db::internal::failure(ErrorKind::config, source(),
-                                    fmt::format("{} {}", settings_->dsn.place, why));
+        throw db::internal::failure(ErrorKind::config, source(), fmt::format("{} {}", settings_->dsn.place, why));
     };
     if (mariadb_connection(handle()) == 0) refuse("is no MariaDB server; MySQL is not supported");
     if (mysql_get_server_version(handle()) < kOldestServer)
@@ -262,8 +272,9 @@ void Link::read_variables(MYSQL_RES* variables) {
         const std::string_view value = row[1];
         if (name == "max_allowed_packet") packet_limit_ = std::stoul(std::string(value));
         if (name == "wsrep_on" && value == "ON") {
-            refuse("is a node of a Galera cluster (wsrep_on), which is not supported: it has lost acknowledged commits, "
-                   "and commits fail there for what other nodes did; use a server with or without plain replicas");
+            refuse(
+                "is a node of a Galera cluster (wsrep_on), which is not supported: it has lost acknowledged commits, "
+                "and commits fail there for what other nodes did; use a server with or without plain replicas");
         }
     }
 }

@@ -11,8 +11,8 @@ namespace {
 
 using Refusal = std::unexpected<std::string>;
 
-constexpr std::array<std::string_view, 6> kKeywords{"max_statement_time", "sslcert",     "sslkey",
-                                                    "sslmode",            "sslrootcert", "tls_version"};
+constexpr std::array<std::string_view, 6> kKeywords{"max_statement_time", "sslcert",    "sslkey", "sslmode",
+                                                    "sslrootcert",        "tls_version"};
 
 /// It goes into the text that sets up a session.
 bool is_seconds(std::string_view text) {

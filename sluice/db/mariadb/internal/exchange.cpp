@@ -40,9 +40,7 @@ void Exchange::add_control(std::string sql) {
 
 void Exchange::add(const Statement& statement) {
     const std::string& sql = statement.sql;
-    const auto refuse = [&](std::string message) {
-        throw refused_statement(std::move(message), link_.source(), sql);
-    };
+    const auto refuse = [&](std::string message) { throw refused_statement(std::move(message), link_.source(), sql); };
     if (statement.values.size() > kMostValues)
         refuse(fmt::format("{} values; a statement takes {}", statement.values.size(), kMostValues));
     if (!db::internal::is_storable_text(sql)) refuse("the statement must be UTF-8 without NUL");
@@ -54,9 +52,10 @@ void Exchange::add(const Statement& statement) {
     for (std::size_t i = 0; i < item.parameters.count(); ++i)
         bytes += item.parameters.bytes(i);
     if (bytes + kPacketHead > link_.packet_limit()) {
-        refuse(fmt::format("the statement takes {} bytes with its values and the server at most {} at once "
-                           "(max_allowed_packet); send less or raise that",
-                           bytes, link_.packet_limit()));
+        refuse(
+            fmt::format("the statement takes {} bytes with its values and the server at most {} at once "
+                        "(max_allowed_packet); send less or raise that",
+                        bytes, link_.packet_limit()));
     }
     std::size_t wanted = 0;
     if (const Prepared* const known = item.text ? nullptr : link_.statements().find(sql)) {
@@ -230,9 +229,9 @@ Task<void> Exchange::read_rows(Item& item, MYSQL_STMT* statement, bool wanted) {
     RowReader reader(statement);
     int failed = 0;
     {
-        const Link::Call call(link_, mysql_stmt_store_result_start(&failed, statement), [&failed, statement](int ready) {
-            return mysql_stmt_store_result_cont(&failed, statement, ready);
-        });
+        const Link::Call call(
+            link_, mysql_stmt_store_result_start(&failed, statement),
+            [&failed, statement](int ready) { return mysql_stmt_store_result_cont(&failed, statement, ready); });
         co_await settle();
     }
     if (failed != 0 || link_.lost()) co_return take_statement_error(item, statement);

@@ -52,8 +52,8 @@ private:
     struct Item {
         std::string_view sql;
         Parameters parameters;
-        bool control = false;  // nobody asks for its result
-        bool text = false;     // sent as text, with its neighbours
+        bool control = false;                     // nobody asks for its result
+        bool text = false;                        // sent as text, with its neighbours
         std::optional<TranslatedSql> translated;  // of one that was not prepared when it was added
     };
 
@@ -71,8 +71,8 @@ private:
     Within within_;
     Hearing hearing_ = Hearing::normal;
     bool stops_ = true;
-    bool killed_ = false;  // a KILL QUERY may still hit the next statement
-    bool throws_ = true;   // of the coroutine, before
+    bool killed_ = false;                              // a KILL QUERY may still hit the next statement
+    bool throws_ = true;                               // of the coroutine, before
     std::vector<std::unique_ptr<std::string>> texts_;  // of controls
     std::vector<Item> items_;
     std::size_t next_ = 0;

@@ -67,7 +67,8 @@ Error error_of(const Said& said, std::string_view source, std::string_view sql) 
 Error connect_error(const Said& said, std::string_view source, std::string_view place) {
     const ErrorKind kind = classify(said);
     // The server's own words name the user.
-    const bool refused = kind == ErrorKind::permission || kind == ErrorKind::config || kind == ErrorKind::pool_exhausted;
+    const bool refused =
+        kind == ErrorKind::permission || kind == ErrorKind::config || kind == ErrorKind::pool_exhausted;
     const std::string_view why = refused || said.code < 2'000 ? advice_for(kind) : said.message;
     const ErrorKind told = kind == ErrorKind::other ? ErrorKind::connection : kind;
     return Error(told, details_of(said, source, fmt::format("cannot connect to {}: {}", place, why)));

@@ -16,8 +16,9 @@ using db::internal::SqlTokenKind;
 
 constexpr std::array<std::string_view, 4> kEnders{"BEGIN", "START", "COMMIT", "XA"};
 constexpr std::array<std::string_view, 23> kCommitting{
-    "ALTER",   "ANALYZE", "BACKUP", "CACHE", "CHANGE", "CHECK",  "CREATE",  "DROP",     "FLUSH",  "GRANT",    "INSTALL", "LOCK",
-    "OPTIMIZE", "PURGE",  "RENAME", "REPAIR", "RESET", "REVOKE", "SHUTDOWN", "STOP", "TRUNCATE", "UNINSTALL", "UNLOCK"};
+    "ALTER", "ANALYZE", "BACKUP",   "CACHE", "CHANGE",   "CHECK",     "CREATE", "DROP",
+    "FLUSH", "GRANT",   "INSTALL",  "LOCK",  "OPTIMIZE", "PURGE",     "RENAME", "REPAIR",
+    "RESET", "REVOKE",  "SHUTDOWN", "STOP",  "TRUNCATE", "UNINSTALL", "UNLOCK"};
 
 /// MariaDB runs what stands in `/*! … */` and `/*M! … */`.
 bool has_executable_comment(std::string_view sql) {

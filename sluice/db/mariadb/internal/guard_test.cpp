@@ -9,13 +9,30 @@ namespace {
 using ::testing::HasSubstr;
 
 TEST(MariadbGuard, what_would_end_a_unit_is_refused) {
-    for (const char* const sql :
-         {"begin", "START TRANSACTION", " commit", "-- x\nrollback", "rollback work", "xa start 'x'",
-          "create table t(a int)", "CREATE OR REPLACE TABLE t(a int)", "create index i on t(a)", "drop table t",
-          "alter table t add b int", "truncate t", "rename table a to b", "lock tables t write", "unlock tables",
-          "grant select on t to u", "analyze table t", "set autocommit = 1", "SET SESSION autocommit=0",
-          "set @@autocommit = 1", "set @@session.autocommit = 1", "set time_zone = 'UTC', autocommit = 1",
-          "/*! commit */", "select 1 /*M! into @x */"}) {
+    for (const char* const sql : {"begin",
+                                  "START TRANSACTION",
+                                  " commit",
+                                  "-- x\nrollback",
+                                  "rollback work",
+                                  "xa start 'x'",
+                                  "create table t(a int)",
+                                  "CREATE OR REPLACE TABLE t(a int)",
+                                  "create index i on t(a)",
+                                  "drop table t",
+                                  "alter table t add b int",
+                                  "truncate t",
+                                  "rename table a to b",
+                                  "lock tables t write",
+                                  "unlock tables",
+                                  "grant select on t to u",
+                                  "analyze table t",
+                                  "set autocommit = 1",
+                                  "SET SESSION autocommit=0",
+                                  "set @@autocommit = 1",
+                                  "set @@session.autocommit = 1",
+                                  "set time_zone = 'UTC', autocommit = 1",
+                                  "/*! commit */",
+                                  "select 1 /*M! into @x */"}) {
         EXPECT_TRUE(unit_refusal(sql).has_value()) << sql;
     }
 }
@@ -24,7 +41,8 @@ TEST(MariadbGuard, what_ends_no_unit_passes) {
     for (const char* const sql :
          {"select 1", "insert into t values (1)", "savepoint a", "rollback to a", "ROLLBACK WORK TO SAVEPOINT a",
           "release savepoint a", "create temporary table t(a int)", "drop temporary table t", "set @a = 1",
-          "set max_statement_time = 1", "call p()", "select 'commit'", "/* commit */ select 1", "update autocommit set a = 1"}) {
+          "set max_statement_time = 1", "call p()", "select 'commit'", "/* commit */ select 1",
+          "update autocommit set a = 1"}) {
         EXPECT_EQ(unit_refusal(sql), std::nullopt) << sql;
     }
 }

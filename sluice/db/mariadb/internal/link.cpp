@@ -49,8 +49,7 @@ Link::~Link() {
 }
 
 bool Link::usable() const noexcept {
-    return !broken_ && waits_ == 0 && !in_transaction() &&
-           (connection_->server_status & SERVER_STATUS_AUTOCOMMIT) != 0;
+    return !broken_ && waits_ == 0 && !in_transaction() && (connection_->server_status & SERVER_STATUS_AUTOCOMMIT) != 0;
 }
 
 bool Link::in_transaction() const noexcept {

@@ -39,7 +39,7 @@ struct LinkSettings {
     Dsn dsn;
     std::size_t statement_limit = 256;  ///< prepared statements per connection
     std::chrono::milliseconds connect_timeout{5'000};
-    std::chrono::milliseconds cleanup_limit{5'000};  ///< for a rollback, or the end of a cancelled statement
+    std::chrono::milliseconds cleanup_limit{5'000};      ///< for a rollback, or the end of a cancelled statement
     std::shared_ptr<db::internal::HelperThread> helper;  ///< shared by the links: opens TLS connections
 };
 
@@ -56,8 +56,7 @@ public:
     ~Link() override;
 
     /// Opens a connection on this shard. Throws db::Error.
-    static Task<std::unique_ptr<Link>> connect(std::shared_ptr<const LinkSettings> settings,
-                                               core::SteadyTime deadline);
+    static Task<std::unique_ptr<Link>> connect(std::shared_ptr<const LinkSettings> settings, core::SteadyTime deadline);
 
     [[nodiscard]] bool usable() const noexcept override;
     Task<bool> check() override;

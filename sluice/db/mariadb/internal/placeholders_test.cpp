@@ -18,9 +18,8 @@ TEST(MariadbPlaceholders, become_question_marks_in_the_order_of_the_text) {
 }
 
 TEST(MariadbPlaceholders, strings_comments_and_names_are_left_alone) {
-    for (const char* const text :
-         {"select '$1', '? \\', 'it''s ?'", "select 1 -- $1 ?\n, 2", "select /* $1 ? */ 1", "select `$1`, \"?\"",
-          "select @a, @@version, a$1", "select x'00', 1e5, 0xff"}) {
+    for (const char* const text : {"select '$1', '? \\', 'it''s ?'", "select 1 -- $1 ?\n, 2", "select /* $1 ? */ 1",
+                                   "select `$1`, \"?\"", "select @a, @@version, a$1", "select x'00', 1e5, 0xff"}) {
         const auto sql = translate_placeholders(text);
         ASSERT_TRUE(sql.has_value()) << sql.error();
         EXPECT_EQ(sql->text, text);

@@ -153,7 +153,8 @@ std::expected<Value, std::string> RowReader::read(unsigned index) {
     if (column.is_null != 0 || column.kind == ColumnKind::null) return Value(null);
     switch (column.kind) {
         case ColumnKind::integer:
-            if (column.is_unsigned && column.integer < 0) return std::unexpected("an integer beyond 64 bits with a sign");
+            if (column.is_unsigned && column.integer < 0)
+                return std::unexpected("an integer beyond 64 bits with a sign");
             return Value(column.integer);
         case ColumnKind::real:
             return Value(column.real);

@@ -55,8 +55,8 @@ Task<Reply> send_commit(Link& link) {
 
 [[noreturn]] void fail_unknown(const Error& loss) {
     ErrorDetails details = loss.details();
-    details.message = "the connection was lost while COMMIT was in flight; it may or may not have happened (" +
-                      details.message + ")";
+    details.message =
+        "the connection was lost while COMMIT was in flight; it may or may not have happened (" + details.message + ")";
     throw Error(ErrorKind::outcome_unknown, std::move(details), std::make_exception_ptr(Error(loss)));
 }
 
@@ -129,7 +129,7 @@ void ServerTransaction::check(const std::vector<Statement>& statements) const {
     }
 }
 
-Task<Reply> ServerTransaction::exchange(const std::vector<Statement>& statements) {
+Task<Reply> ServerTransaction::send(const std::vector<Statement>& statements) {
     Exchange exchange(link(), Exchange::Within::unit);
     if (state_ == State::fresh) add_begin(exchange, options_);
     for (const Statement& statement : statements)
@@ -154,7 +154,7 @@ Task<void> ServerTransaction::take_failure(const Reply& reply) {
 
 Task<std::vector<Result>> ServerTransaction::run(std::vector<Statement> statements) {
     check(statements);
-    Reply reply = co_await exchange(statements);
+    Reply reply = co_await send(statements);
     reply.rethrow();
     co_return std::move(reply.results);
 }
@@ -164,7 +164,7 @@ Task<std::uint64_t> ServerTransaction::bulk(BulkInsert rows) {
     check_bulk(link(), rows);
     if (state_ == State::fresh) {
         const std::vector<Statement> none;
-        const Reply began = co_await exchange(none);
+        const Reply began = co_await send(none);
         began.rethrow();
     }
     const Reply reply = co_await run_bulk(link(), rows);
@@ -192,7 +192,7 @@ Task<std::vector<Result>> ServerTransaction::commit(std::vector<Statement> last)
         co_return std::vector<Result>();
     }
     Reply reply;
-    if (!last.empty()) reply = co_await exchange(last);
+    if (!last.empty()) reply = co_await send(last);
     if (reply.failed() || reply.interrupted) {
         co_await rollback();
         reply.rethrow();

@@ -46,7 +46,7 @@ private:
     [[nodiscard]] Link& link() const { return static_cast<Link&>(lease_.link()); }
     void check_open() const;
     void check(const std::vector<Statement>& statements) const;
-    Task<Reply> exchange(const std::vector<Statement>& statements);
+    Task<Reply> send(const std::vector<Statement>& statements);
     Task<void> take_failure(const Reply& reply);
     void end() noexcept;
 

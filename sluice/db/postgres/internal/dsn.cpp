@@ -46,8 +46,7 @@ std::expected<Dsn, std::string> parse_dsn(std::string_view text) {
         dsn.host = parts->host;
         dsn.port = parts->port;
         dsn.place = parts->place();
-        dsn.parameters = {
-            {"host", dsn.host}, {"port", dsn.port}, {"user", parts->user}, {"dbname", parts->database}};
+        dsn.parameters = {{"host", dsn.host}, {"port", dsn.port}, {"user", parts->user}, {"dbname", parts->database}};
         if (!parts->password.empty()) dsn.parameters.emplace_back("password", parts->password);
         dsn.parameters.insert(dsn.parameters.end(), parts->keywords.begin(), parts->keywords.end());
         return dsn;
