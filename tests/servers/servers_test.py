@@ -194,9 +194,9 @@ class ServerCases:
 
     def test_started_servers_end_with_the_process_that_started_them(self):
         # A shell starts them, as ctest does, and ends without stopping them.
-        script = f"{SERVERS} start {self.client.kind} --dir {self.directory} && cat {self.directory}/servers.txt && read wait"
+        script = f"{SERVERS} start {self.client.kind} --dir {self.directory} && cat {self.directory}/servers.txt && echo && read wait"
         shell = subprocess.Popen(["bash", "-c", script], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        lines = [shell.stdout.readline() for _ in range(3)]
+        lines = iter(shell.stdout.readline, "\n")
         traces = Traces(self.client, dict(line.strip().split(" ", 1) for line in lines))
         self.addCleanup(traces.close)
         shell.kill()
@@ -255,7 +255,7 @@ class SeveralTest(unittest.TestCase):
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT_SECONDS * 2)
         self.assertEqual(done.returncode, 0, done.stdout)
         addresses = dict(line.split(" ", 1) for line in done.stdout.splitlines())
-        self.assertEqual(sorted(addresses), [f"{kind}.{name}" for kind in ("mariadb", "postgres") for name in ("admin", "app", "data")])
+        self.assertLessEqual({f"{kind}.{name}" for kind in ("mariadb", "postgres") for name in ("admin", "app", "data")}, set(addresses))
         self.assertEqual({pathlib.Path(addresses[f"{kind}.data"]).exists() for kind in ("mariadb", "postgres")}, {False})
 
 

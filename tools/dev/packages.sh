@@ -10,13 +10,13 @@ build_packages=(
 )
 test_packages=(
     g++ clang-tidy-19 clang-format-19 libclang-rt-19-dev llvm-19
-    sqlite3 curl chromium postgresql mariadb-server
+    sqlite3 curl chromium postgresql mariadb-server openssl
 )
 
 # Packages that are only a program: one on PATH from anywhere else will do.
 declare -A program_of=(
     [clang-19]=clang++-19 [clang-tidy-19]=clang-tidy-19 [clang-format-19]=clang-format-19 [g++]=g++ [mold]=mold
-    [ninja-build]=ninja [ccache]=ccache [cmake]=cmake [python3]=python3 [sqlite3]=sqlite3 [curl]=curl
+    [ninja-build]=ninja [ccache]=ccache [cmake]=cmake [python3]=python3 [sqlite3]=sqlite3 [curl]=curl [openssl]=openssl
     [nodejs]=node [npm]=npm [chromium]=chromium
 )
 

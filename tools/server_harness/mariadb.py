@@ -9,7 +9,7 @@ def program(name):
     for folder in ("/usr/sbin", "/usr/bin"):
         if pathlib.Path(folder, name).exists():
             return f"{folder}/{name}"
-    raise RuntimeError(f"MariaDB's {name} is not installed; ./dev setup does it")
+    raise RuntimeError(f"{name} is not installed; ./dev setup does it")
 
 
 LOG_SIZE = "48M"
@@ -24,6 +24,7 @@ class Mariadb:
         self.data = home / "data"
         self.socket = home / "socket"
         self.pid_file = home / "pid"
+        self.key, self.certificate = home / "key.pem", home / "certificate.pem"
         self.run = run
         self.admin_password = make_password()
         self.app_password = make_password()
@@ -32,6 +33,8 @@ class Mariadb:
         self.port = 0
 
     def prepare(self):
+        self.run([program("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1",
+                  "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(self.key), "-out", str(self.certificate)])
         # Whom the server runs as is its administrator over the socket; `initialise` is that user.
         self.owner = self.run(["id", "-un"]).strip()
         self.run([program("mariadb-install-db"), "--no-defaults", f"--datadir={self.data}", "--auth-root-authentication-method=socket",
@@ -42,6 +45,7 @@ class Mariadb:
         settings = {"datadir": self.data, "socket": self.socket, "pid-file": self.pid_file, "bind-address": "127.0.0.1", "port": self.port,
                     "character-set-server": "utf8mb4", "collation-server": "utf8mb4_general_ci", "max-connections": 200,
                     "max-allowed-packet": "64M", "innodb-buffer-pool-size": "64M", "innodb-log-file-size": LOG_SIZE,
+                    "ssl-key": self.key, "ssl-cert": self.certificate, "ssl-ca": self.certificate,
                     "innodb-flush-log-at-trx-commit": 1 if self.durable else 0, "default-time-zone": "+00:00"}
         switches = ["--no-defaults", "--skip-name-resolve", "--skip-log-bin", "--skip-slave-start", "--skip-symbolic-links"]
         if not self.durable:
@@ -71,4 +75,5 @@ class Mariadb:
     def addresses(self):
         return {"mariadb.admin": self.address("sluice_admin", self.admin_password, "mysql"),
                 "mariadb.app": self.address("sluice_app", self.app_password, "sluice"),
+                "mariadb.certificate": str(self.certificate),
                 "mariadb.data": str(self.data)}

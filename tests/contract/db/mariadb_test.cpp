@@ -141,8 +141,8 @@ TEST_P(DbMariadb, more_statements_than_the_cache_holds_run_as_well) {
             const auto row = co_await connection->query_one(fmt::format("select {} + $1", i % 5), 1);
             sum += row->get<std::int64_t>(0);
         }
-        const auto held = co_await connection->query("show session status like 'Prepared_stmt_count'");
-        EXPECT_LE(std::stoi(held.rows.at(0).get<std::string>(1)), 200);
+        const auto closed = co_await connection->query_one("show session status like 'Com_stmt_close'");
+        EXPECT_GE(std::stoi(closed->get<std::string>(1)), 17);
         co_return sum;
     };
     EXPECT_EQ(wait(query_all(small)), 60);
@@ -187,6 +187,40 @@ TEST_P(DbMariadb, a_connection_answers_right_after_statements_that_were_stopped_
         ASSERT_EQ(outcome_on(narrow, ask), "ok") << i;
     }
     EXPECT_GE(stopped, 30);
+}
+
+/// The cipher of a connection by `keywords`, or the kind of error.
+std::string cipher_with(DbMariadb& test, const std::string& keywords) {
+    db::DataSource& source = test.open(test.address() + "?" + keywords);
+    std::string cipher;
+    const std::string ended = test.outcome_on(source, [&cipher](db::UnitOfWork& unit) -> Task<void> {
+        const auto row = co_await unit.query_one("show session status like 'Ssl_cipher'");
+        cipher = row->get<std::string>(1);
+        // More than one record of TLS, both ways.
+        const std::string large(1 << 20, 'x');
+        const auto back = co_await unit.query_one("select $1 as same", large);
+        EXPECT_TRUE(back->get<std::string>("same") == large);
+    });
+    return ended == "ok" ? cipher : ended;
+}
+
+TEST_P(DbMariadb, tls_is_asked_for_by_the_string_and_a_certificate_of_another_authority_is_refused) {
+    const std::string ours = "&sslrootcert=" + server_address("mariadb.certificate");
+    EXPECT_EQ(cipher_with(*this, "sslmode=disable"), "");
+    EXPECT_NE(cipher_with(*this, "sslmode=require").find("TLS"), std::string::npos);
+    EXPECT_NE(cipher_with(*this, "sslmode=verify-full" + ours).find("TLS"), std::string::npos);
+    EXPECT_EQ(cipher_with(*this, "sslmode=verify-full"), "connection");
+}
+
+TEST_P(DbMariadb, a_deadline_stops_a_statement_under_tls_and_keeps_the_connection) {
+    db::DataSource& source = open(address() + "?sslmode=require");
+    db::TransactionOptions options;
+    options.deadline = milliseconds(500);
+    const auto sleep = [this](db::UnitOfWork& unit) -> Task<void> { co_await unit.query(kind().sleep); };
+    EXPECT_EQ(outcome_on(source, [](db::UnitOfWork& unit) { return insert_item(unit, 1); }), "ok");
+    EXPECT_EQ(outcome_on(source, sleep, options), "timeout");
+    EXPECT_EQ(number(kind().sleepers), 0);
+    EXPECT_EQ(outcome_on(source, [](db::UnitOfWork& unit) { return insert_item(unit, 2); }), "ok");
 }
 
 INSTANTIATE_TEST_SUITE_P(Db, DbMariadb, ::testing::ValuesIn(mariadb_alone()),
