@@ -3,6 +3,7 @@
 Ends with "N passed, N failed, N skipped", which tools/dev/report.py counts.
 """
 import contextlib
+import itertools
 import os
 import pathlib
 import pwd
@@ -196,7 +197,7 @@ class ServerCases:
         # A shell starts them, as ctest does, and ends without stopping them.
         script = f"{SERVERS} start {self.client.kind} --dir {self.directory} && cat {self.directory}/servers.txt && echo && read wait"
         shell = subprocess.Popen(["bash", "-c", script], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        lines = iter(shell.stdout.readline, "\n")
+        lines = itertools.takewhile(str.strip, shell.stdout)
         traces = Traces(self.client, dict(line.strip().split(" ", 1) for line in lines))
         self.addCleanup(traces.close)
         shell.kill()
