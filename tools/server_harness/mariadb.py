@@ -13,6 +13,8 @@ def program(name):
 
 
 LOG_SIZE = "48M"
+# A killed process loses nothing by these, only a power cut does.
+NO_SYNC = ["--debug-no-sync", "--innodb-flush-method=nosync", "--skip-innodb-doublewrite", "--sync-frm=0"]
 
 
 class Mariadb:
@@ -39,17 +41,17 @@ class Mariadb:
         self.owner = self.run(["id", "-un"]).strip()
         self.run([program("mariadb-install-db"), "--no-defaults", f"--datadir={self.data}", "--auth-root-authentication-method=socket",
                   f"--auth-root-socket-user={self.owner}", "--skip-test-db", "--skip-name-resolve",
-                  f"--innodb-log-file-size={LOG_SIZE}", "--innodb-flush-log-at-trx-commit=0", "--skip-innodb-doublewrite"])
+                  f"--innodb-log-file-size={LOG_SIZE}", *NO_SYNC])
 
     def command(self):
         settings = {"datadir": self.data, "socket": self.socket, "pid-file": self.pid_file, "bind-address": "127.0.0.1", "port": self.port,
                     "character-set-server": "utf8mb4", "collation-server": "utf8mb4_general_ci", "max-connections": 200,
                     "max-allowed-packet": "64M", "innodb-buffer-pool-size": "64M", "innodb-log-file-size": LOG_SIZE,
                     "ssl-key": self.key, "ssl-cert": self.certificate, "ssl-ca": self.certificate,
-                    "innodb-flush-log-at-trx-commit": 1 if self.durable else 0, "default-time-zone": "+00:00"}
+                    "default-time-zone": "+00:00"}
         switches = ["--no-defaults", "--skip-name-resolve", "--skip-log-bin", "--skip-slave-start", "--skip-symbolic-links"]
         if not self.durable:
-            switches.append("--skip-innodb-doublewrite")
+            switches += NO_SYNC
         return [program("mariadbd"), *switches, *(f"--{key}={value}" for key, value in settings.items())]
 
     def is_ready(self):
