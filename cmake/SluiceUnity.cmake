@@ -1,6 +1,6 @@
 # sluice_unity(<target>) compiles the sources of a target in batches of SLUICE_UNITY_BATCH. CMake's own unity builds name
 # each source by its absolute path, so that ccache would find nothing of theirs in another clone. A source with
-# SKIP_UNITY_BUILD_INCLUSION, set before, stays alone. Called in the folder that made the target.
+# SKIP_UNITY_BUILD_INCLUSION or definitions of its own, set before, stays alone. Called in the folder that made the target.
 set(SLUICE_UNITY_BATCH 0 CACHE STRING "How many sources to compile as one; 0: each alone")
 
 function(sluice_unity target)
@@ -14,7 +14,8 @@ function(sluice_unity target)
   set(members 0)
   foreach(source IN LISTS sources)
     get_source_file_property(skip ${source} SKIP_UNITY_BUILD_INCLUSION)
-    if(skip OR NOT source MATCHES "\\.cpp$")
+    get_source_file_property(definitions ${source} COMPILE_DEFINITIONS)
+    if(skip OR definitions OR NOT source MATCHES "\\.cpp$")
       list(APPEND compiled ${source})
       continue()
     endif()

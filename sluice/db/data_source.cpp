@@ -33,9 +33,9 @@ bool is_serialization(const std::exception_ptr& error) {
 }
 
 /// One try: commit when the body returns, roll back when anything throws.
-Task<void> one_unit(DataSource& source, TransactionOptions options, const Body& body) {
-    std::unique_ptr<Transaction> transaction = co_await source.begin(options);
-    UnitOfWork unit(source.name(), std::move(transaction), options);
+Task<void> one_unit(DataSource& source, TransactionOptions options, const Body& body, std::source_location borrower) {
+    std::unique_ptr<Transaction> transaction = co_await source.begin(options, borrower);
+    UnitOfWork unit(source.name(), std::move(transaction), options, source.news());
     std::exception_ptr error;
     try {
         co_await body(unit);
@@ -53,10 +53,11 @@ Task<void> one_unit(DataSource& source, TransactionOptions options, const Body& 
 }
 
 /// The error of one try, or null.
-Task<std::exception_ptr> unlimited(DataSource& source, TransactionOptions options, const Body& body) {
+Task<std::exception_ptr> unlimited(DataSource& source, TransactionOptions options, const Body& body,
+                                   std::source_location borrower) {
     std::exception_ptr error;
     try {
-        co_await one_unit(source, options, body);
+        co_await one_unit(source, options, body, borrower);
     } catch (...) {  // the caller decides whether to try again
         error = std::current_exception();
     }
@@ -65,10 +66,10 @@ Task<std::exception_ptr> unlimited(DataSource& source, TransactionOptions option
 
 /// As `unlimited`, cancelled at `deadline`.
 Task<std::exception_ptr> limited(DataSource& source, TransactionOptions options, const Body& body,
-                                 core::SteadyTime deadline) {
+                                 std::source_location borrower, core::SteadyTime deadline) {
     const runtime::Executor executor = co_await boost::asio::this_coro::executor;
     Timer timer(executor, deadline);
-    Task<void> unit = one_unit(source, options, body);
+    Task<void> unit = one_unit(source, options, body, borrower);
     auto group = boost::asio::experimental::make_parallel_group(
         boost::asio::co_spawn(executor, std::move(unit), boost::asio::deferred),
         timer.async_wait(boost::asio::deferred));
@@ -83,16 +84,18 @@ Task<std::exception_ptr> limited(DataSource& source, TransactionOptions options,
 
 }  // namespace
 
-Task<void> DataSource::run_unit(TransactionOptions options, std::function<Task<void>(UnitOfWork&)> body) {
+Task<void> DataSource::run_unit(TransactionOptions options, std::function<Task<void>(UnitOfWork&)> body,
+                                std::source_location borrower) {
+    if (core::mutant("unit_hides_its_borrower")) borrower = std::source_location::current();
     const core::SteadyTime began = std::chrono::steady_clock::now();
     const bool has_deadline = options.deadline.count() > 0;
     const core::SteadyTime deadline = began + options.deadline;
     for (int tries = 0;; ++tries) {
         std::exception_ptr error;
         if (has_deadline) {
-            error = co_await limited(*this, options, body, deadline);
+            error = co_await limited(*this, options, body, borrower, deadline);
         } else {
-            error = co_await unlimited(*this, options, body);
+            error = co_await unlimited(*this, options, body, borrower);
         }
         if (!error) co_return;
         const bool again = is_serialization(error) || core::mutant("retries_every_error");

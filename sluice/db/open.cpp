@@ -24,16 +24,6 @@ std::shared_ptr<DataSource> open_sqlite(std::string name, std::string_view path,
     return sqlite::Database::open(std::move(settings), std::move(log), metrics);
 }
 
-/// A driver of a server: its settings' defaults and the string.
-template <class Settings, class Database>
-std::shared_ptr<DataSource> open_server(std::string name, std::string_view dsn, core::Logger log,
-                                        core::Metrics& metrics) {
-    Settings settings;
-    settings.name = std::move(name);
-    settings.dsn = dsn;
-    return Database::open(settings, std::move(log), metrics);
-}
-
 [[noreturn, maybe_unused]] void refuse_driver(std::string_view source, std::string_view database,
                                               std::string_view option) {
     throw internal::failure(ErrorKind::config, source,
@@ -41,31 +31,50 @@ std::shared_ptr<DataSource> open_server(std::string name, std::string_view dsn, 
 }
 
 #ifdef SLUICE_POSTGRES
-constexpr auto open_postgres = open_server<postgres::Settings, postgres::Database>;
+std::shared_ptr<DataSource> open_postgres(std::string name, std::string_view dsn, core::Logger log,
+                                          core::Metrics& metrics, OpenOptions options) {
+    postgres::Settings settings;
+    settings.name = std::move(name);
+    settings.dsn = dsn;
+    settings.pool.max = options.connections;
+    if (!options.prepare) settings.statement_cache = 0;
+    return postgres::Database::open(settings, std::move(log), metrics);
+}
 #else
-std::shared_ptr<DataSource> open_postgres(std::string name, std::string_view, core::Logger, core::Metrics&) {
+std::shared_ptr<DataSource> open_postgres(std::string name, std::string_view, core::Logger, core::Metrics&,
+                                          OpenOptions) {
     refuse_driver(name, "PostgreSQL", "SLUICE_POSTGRES");
 }
 #endif
 
 #ifdef SLUICE_MARIADB
-constexpr auto open_mariadb = open_server<mariadb::Settings, mariadb::Database>;
+std::shared_ptr<DataSource> open_mariadb(std::string name, std::string_view dsn, core::Logger log,
+                                         core::Metrics& metrics, OpenOptions options) {
+    mariadb::Settings settings;
+    settings.name = std::move(name);
+    settings.dsn = dsn;
+    settings.pool.max = options.connections;
+    return mariadb::Database::open(settings, std::move(log), metrics);
+}
 #else
-std::shared_ptr<DataSource> open_mariadb(std::string name, std::string_view, core::Logger, core::Metrics&) {
+std::shared_ptr<DataSource> open_mariadb(std::string name, std::string_view, core::Logger, core::Metrics&,
+                                         OpenOptions) {
     refuse_driver(name, "MariaDB", "SLUICE_MARIADB");
 }
 #endif
 
 }  // namespace
 
-std::shared_ptr<DataSource> open(std::string name, std::string_view dsn, core::Logger log, core::Metrics& metrics) {
+std::shared_ptr<DataSource> open(std::string name, std::string_view dsn, core::Logger log, core::Metrics& metrics,
+                                 OpenOptions options) {
     const std::string_view scheme = dsn.substr(0, dsn.find(':'));
     if (scheme == "sqlite" && scheme.size() < dsn.size()) {
         return open_sqlite(std::move(name), dsn.substr(scheme.size() + 1), std::move(log), metrics);
     }
     if (scheme == "postgres" || scheme == "postgresql")
-        return open_postgres(std::move(name), dsn, std::move(log), metrics);
-    if (scheme == "mariadb" || scheme == "mysql") return open_mariadb(std::move(name), dsn, std::move(log), metrics);
+        return open_postgres(std::move(name), dsn, std::move(log), metrics, options);
+    if (scheme == "mariadb" || scheme == "mysql")
+        return open_mariadb(std::move(name), dsn, std::move(log), metrics, options);
     // What stands before the first colon may be anything, a password too.
     throw internal::failure(ErrorKind::config, name,
                             "the connection string's scheme is none of sqlite, postgres and mariadb");

@@ -4,6 +4,7 @@
 //     auto local = db::open("local", "sqlite:data/local.sqlite3", log, metrics);
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -14,9 +15,17 @@
 
 namespace sluice::db {
 
-/// With the driver's default settings. Throws a `config` error for an unknown scheme, for a string that cannot be read,
-/// and for a driver that this build does not have, naming the option that adds it; never with a part of a credential.
+/// What tools and tests ask of any driver; a program that serves sets its driver's own Settings.
+struct OpenOptions {
+    std::uint32_t connections = 16;  ///< of a server's pool
+    /// False: PostgreSQL is asked to prepare nothing, which is what a pooler in transaction mode needs.
+    bool prepare = true;
+};
+
+/// With the driver's default settings but for `options`. Throws a `config` error for an unknown scheme, for a string
+/// that cannot be read, and for a driver that this build does not have, naming the option that adds it; never with a
+/// part of a credential.
 [[nodiscard]] std::shared_ptr<DataSource> open(std::string name, std::string_view dsn, core::Logger log,
-                                               core::Metrics& metrics);
+                                               core::Metrics& metrics, OpenOptions options = {});
 
 }  // namespace sluice::db

@@ -27,8 +27,8 @@ Source look_up(const Names& names, std::string_view name) {
     throw internal::failure(ErrorKind::config, name, std::move(message));
 }
 
-Task<std::unique_ptr<Connection>> acquire_from(Source source, AccessIntent intent) {
-    std::unique_ptr<Connection> connection = co_await source->acquire(intent);
+Task<std::unique_ptr<Connection>> acquire_from(Source source, AccessIntent intent, std::source_location borrower) {
+    std::unique_ptr<Connection> connection = co_await source->acquire(intent, borrower);
     co_return connection;
 }
 
@@ -96,9 +96,10 @@ std::vector<std::shared_ptr<DataSource>> DataSourceRegistry::iter() const {
 }
 
 Task<std::unique_ptr<Connection>> DataSourceRegistry::acquire(std::string_view name, AccessIntent intent,
-                                                              ReadAfterWritePin& pin) const {
+                                                              ReadAfterWritePin& pin,
+                                                              std::source_location borrower) const {
     Source source = find(name);  // before the first await: `name` may not live longer
-    return acquire_from(std::move(source), pin.apply(intent));
+    return acquire_from(std::move(source), pin.apply(intent), borrower);
 }
 
 }  // namespace sluice::db

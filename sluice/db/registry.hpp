@@ -8,8 +8,11 @@
 
 #include <memory>
 #include <optional>
+#include <source_location>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "sluice/db/data_source.hpp"
@@ -41,7 +44,21 @@ public:
     [[nodiscard]] std::vector<std::shared_ptr<DataSource>> iter() const;
 
     /// Applies the pin, then acquires.
-    Task<std::unique_ptr<Connection>> acquire(std::string_view name, AccessIntent intent, ReadAfterWritePin& pin) const;
+    Task<std::unique_ptr<Connection>> acquire(std::string_view name, AccessIntent intent, ReadAfterWritePin& pin,
+                                              std::source_location borrower = std::source_location::current()) const;
+    /// `DataSource::transaction` on the source of this name; the pin follows the unit unless it is read-only.
+    template <class Body>
+    auto transaction(std::string_view name, TransactionOptions options, ReadAfterWritePin& pin, Body body,
+                     std::source_location borrower = std::source_location::current()) const
+        -> std::invoke_result_t<Body&, UnitOfWork&> {
+        const std::shared_ptr<DataSource> source = find(name);
+        // The closure lives as long as the transaction, and keeps the source for it.
+        auto pinned = [source, &pin, body = std::move(body), writes = !options.read_only](UnitOfWork& unit) mutable {
+            if (writes) pin.follow(unit);
+            return body(unit);
+        };
+        return source->transaction(options, std::move(pinned), borrower);
+    }
 
 private:
     struct State;

@@ -16,14 +16,16 @@ public:
     explicit NamedSource(std::string name) : name_(std::move(name)) {}
     [[nodiscard]] std::string_view name() const noexcept override { return name_; }
     [[nodiscard]] Dialect dialect() const noexcept override { return Dialect::sqlite; }
-    Task<std::unique_ptr<Connection>> acquire(AccessIntent intent) override {
+    Task<std::unique_ptr<Connection>> acquire(AccessIntent intent, std::source_location borrower) override {
         asked.push_back(intent);
+        borrowed_at = borrower.line();
         co_return nullptr;
     }
-    Task<std::unique_ptr<Transaction>> begin(TransactionOptions) override { co_return nullptr; }
+    Task<std::unique_ptr<Transaction>> begin(TransactionOptions, std::source_location) override { co_return nullptr; }
     Task<void> close() override { co_return; }
 
     std::vector<AccessIntent> asked;
+    std::uint_least32_t borrowed_at = 0;
 
 private:
     std::string name_;
@@ -114,6 +116,17 @@ TEST(Registry, acquire_follows_the_pin) {
     runtime::run_task(shard, registry.acquire("shop_a", AccessIntent::write, pin));
     runtime::run_task(shard, registry.acquire("shop_a", AccessIntent::read, pin));
     EXPECT_EQ(source->asked, (std::vector{AccessIntent::read, AccessIntent::write, AccessIntent::write}));
+}
+
+TEST(Registry, acquire_passes_on_the_line_of_its_caller) {
+    DataSourceRegistry registry;
+    const auto source = named("shop_a");
+    registry.add(source);
+    runtime::Shard shard(0, core::real_clock());
+    ReadAfterWritePin pin;
+    const auto here = std::source_location::current();
+    runtime::run_task(shard, registry.acquire("shop_a", AccessIntent::read, pin));
+    EXPECT_EQ(source->borrowed_at, here.line() + 1);
 }
 
 TEST(Registry, look_ups_run_beside_changes) {

@@ -126,6 +126,7 @@ struct UnitOfWork::State {
     std::string source;
     std::unique_ptr<Transaction> transaction;
     TransactionOptions options;
+    std::shared_ptr<CommitSignal> news;
     bool ended = false;
     bool busy = false;                 // a request is under way
     runtime::Answer<bool> when_free;   // a rollback waits for that request
@@ -158,11 +159,13 @@ private:
 
 }  // namespace
 
-UnitOfWork::UnitOfWork(std::string_view source, std::unique_ptr<Transaction> transaction, TransactionOptions options)
+UnitOfWork::UnitOfWork(std::string_view source, std::unique_ptr<Transaction> transaction, TransactionOptions options,
+                       std::shared_ptr<CommitSignal> news)
     : state_(std::make_unique<State>()) {
     state_->source = source;
     state_->transaction = std::move(transaction);
     state_->options = options;
+    state_->news = std::move(news);
 }
 
 UnitOfWork::~UnitOfWork() = default;
@@ -221,6 +224,10 @@ void UnitOfWork::after_commit(Hook hook) {
 void UnitOfWork::after_rollback(Hook hook) {
     state_->check_open();
     state_->after_rollback.push_back(std::move(hook));
+}
+
+const std::shared_ptr<CommitSignal>& UnitOfWork::news() const noexcept {
+    return state_->news;
 }
 
 std::string_view UnitOfWork::source() const noexcept {

@@ -17,6 +17,7 @@
 #include <typeindex>
 #include <typeinfo>
 
+#include "sluice/db/commit_signal.hpp"
 #include "sluice/db/connection.hpp"
 
 namespace sluice::db {
@@ -66,7 +67,8 @@ class UnitOfWork final : public Session {
 public:
     using Hook = std::move_only_function<void()>;
 
-    UnitOfWork(std::string_view source, std::unique_ptr<Transaction> transaction, TransactionOptions options);
+    UnitOfWork(std::string_view source, std::unique_ptr<Transaction> transaction, TransactionOptions options,
+               std::shared_ptr<CommitSignal> news = nullptr);
     ~UnitOfWork() override;
 
     Task<std::vector<Result>> run(std::vector<Statement> statements) override;
@@ -90,6 +92,9 @@ public:
         if (UnitAttachment* found = find_attachment(typeid(T))) return static_cast<T&>(*found);
         return static_cast<T&>(add_attachment(typeid(T), std::make_unique<T>(std::forward<Args>(args)...)));
     }
+
+    /// Where attachments tell that something of theirs was committed; null for a unit that no data source made.
+    [[nodiscard]] const std::shared_ptr<CommitSignal>& news() const noexcept;
 
     /// The name of the data source that this unit commits to.
     [[nodiscard]] std::string_view source() const noexcept;

@@ -78,6 +78,19 @@ Task<void> fail_after_insert(UnitOfWork& unit) {
     throw std::runtime_error("body failed");
 }
 
+TEST_F(UnitOfWorkTest, the_line_of_the_caller_reaches_the_driver_with_and_without_a_deadline) {
+    TransactionOptions limited;
+    limited.deadline = std::chrono::seconds(60);
+    for (const TransactionOptions& options : {TransactionOptions(), limited}) {
+        const auto here = std::source_location::current();
+        runtime::run_task(shard, source.transaction(options, nothing));
+        EXPECT_EQ(source.begun_at, here.line() + 1);
+        const auto seven = [](UnitOfWork&) -> Task<int> { co_return 7; };
+        runtime::run_task(shard, source.transaction(options, seven));
+        EXPECT_EQ(source.begun_at, here.line() + 4);
+    }
+}
+
 TEST_F(UnitOfWorkTest, commits_when_the_body_returns) {
     run(insert_one);
     EXPECT_EQ(source.log, "begin [insert] commit[] ");
@@ -306,7 +319,7 @@ TEST_F(UnitOfWorkTest, a_rollback_waits_for_the_request_of_a_stray_coroutine) {
 TEST_F(UnitOfWorkTest, use_after_the_end_is_refused) {
     const auto late = [](FakeSource& fake) -> Task<std::string> {
         const TransactionOptions options;
-        std::unique_ptr<Transaction> transaction = co_await fake.begin(options);
+        std::unique_ptr<Transaction> transaction = co_await static_cast<DataSource&>(fake).begin(options);
         UnitOfWork unit("fake", std::move(transaction), options);
         co_await unit.commit();
         std::string refused;

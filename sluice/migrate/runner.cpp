@@ -7,9 +7,13 @@
 #include <fmt/format.h>
 #include <boost/asio/this_coro.hpp>
 
+#include "sluice/core/clock.hpp"
 #include "sluice/db/error.hpp"
+#include "sluice/migrate/internal/checked_plan.hpp"
 #include "sluice/migrate/internal/ledger.hpp"
 #include "sluice/migrate/internal/plan.hpp"
+#include "sluice/migrate/internal/statement_kind.hpp"
+#include "sluice/migrate/internal/stepwise.hpp"
 #include "sluice/runtime/scope.hpp"
 #include "sluice/runtime/shard.hpp"
 #include "sluice/runtime/wake.hpp"
@@ -18,20 +22,10 @@ namespace sluice::migrate {
 namespace {
 
 using internal::Applied;
+using internal::config_error;
+using internal::plan_or_throw;
 
 constexpr std::chrono::milliseconds kLockPause{50};
-
-db::Error config_error(std::string_view source, std::string text) {
-    return {db::ErrorKind::config,
-            {.source = std::string(source), .code = {}, .message = std::move(text), .fingerprint = {}}};
-}
-
-std::vector<Step> plan_or_throw(const std::vector<Migration>& migrations, const std::vector<Applied>& ledger,
-                                const db::DataSource& source) {
-    auto plan = internal::make_plan(migrations, ledger, source.dialect());
-    if (!plan) throw config_error(source.name(), std::move(plan.error()));
-    return std::move(*plan);
-}
 
 /// The migration's row in the ledger. COMMIT carries it along, because only then the duration is known and because
 /// after a long migration SQLite's writer takes no other statement from the unit than that.
@@ -54,10 +48,14 @@ private:
     std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
 };
 
+std::chrono::milliseconds until(core::SteadyTime moment) {
+    return std::chrono::ceil<std::chrono::milliseconds>(moment - std::chrono::steady_clock::now());
+}
+
 /// Runs one migration unless another process did meanwhile: the ledger is read again under the lock.
 db::Task<void> apply_in(db::UnitOfWork& unit, const std::vector<Migration>& all, std::size_t index,
-                        const db::DataSource& source, Step& step) {
-    const std::vector<Applied> ledger = co_await internal::open_ledger(unit);
+                        const db::DataSource& source, core::SteadyTime give_up, Step& step) {
+    const std::vector<Applied> ledger = co_await internal::open_ledger(unit, until(give_up));
     step = plan_or_throw(all, ledger, source)[index];
     if (step.state == StepState::applied_before) co_return;
     const Migration& migration = all[index];
@@ -89,6 +87,8 @@ struct Runner::State {
     /// Fills `report` as it goes, so that it tells what was applied before a failure.
     db::Task<void> run(db::DataSource& source, Report& report) const;
     db::Task<Step> apply(db::DataSource& source, std::size_t index) const;
+    /// In one transaction, with its row of the ledger.
+    db::Task<Step> apply_whole(db::DataSource& source, std::size_t index, core::SteadyTime give_up) const;
     db::Task<std::vector<Step>> planned(db::DataSource& source) const;
     db::Task<void> walk_on(Walk& walk) const;
 
@@ -109,14 +109,28 @@ Runner::Runner(std::vector<std::vector<Migration>> modules, core::Logger log, Se
 
 Runner::~Runner() = default;
 
+db::Task<Step> Runner::State::apply_whole(db::DataSource& source, std::size_t index, core::SteadyTime give_up) const {
+    Step step;
+    const auto body = [&](db::UnitOfWork& unit) { return apply_in(unit, migrations, index, source, give_up, step); };
+    db::TransactionOptions options;
+    // A snapshot from before the wait for the lock would hide what the other program has done.
+    if (source.dialect() == db::Dialect::postgres) options.isolation = db::Isolation::read_committed;
+    co_await source.transaction(options, body);
+    co_return step;
+}
+
 db::Task<Step> Runner::State::apply(db::DataSource& source, std::size_t index) const {
     const auto give_up = std::chrono::steady_clock::now() + settings.lock_wait;
     const Migration& migration = migrations[index];
-    Step step;
-    const auto body = [&](db::UnitOfWork& unit) { return apply_in(unit, migrations, index, source, step); };
+    const bool stepwise = internal::runs_stepwise(migration, source.dialect());
     while (true) {
         try {
-            co_await source.transaction({}, body);
+            Step step;
+            if (stepwise) {
+                step = co_await internal::run_stepwise(source, migrations, index, log, until(give_up));
+            } else {
+                step = co_await apply_whole(source, index, give_up);
+            }
             co_return step;
         } catch (const db::Error& e) {
             if (e.kind() == db::ErrorKind::config) throw;

@@ -363,16 +363,17 @@ public:
     Gated(std::shared_ptr<db::DataSource> target, Gate& gate) : target_(std::move(target)), gate_(gate) {}
     [[nodiscard]] std::string_view name() const noexcept override { return target_->name(); }
     [[nodiscard]] db::Dialect dialect() const noexcept override { return target_->dialect(); }
-    db::Task<std::unique_ptr<db::Connection>> acquire(db::AccessIntent intent) override {
+    db::Task<std::unique_ptr<db::Connection>> acquire(db::AccessIntent intent, std::source_location borrower) override {
         ++gate_.waiting;
         while (gate_.closed)
             co_await runtime::sleep_for(std::chrono::milliseconds(1));
         --gate_.waiting;
-        auto connection = co_await target_->acquire(intent);
+        auto connection = co_await target_->acquire(intent, borrower);
         co_return connection;
     }
-    db::Task<std::unique_ptr<db::Transaction>> begin(db::TransactionOptions options) override {
-        return target_->begin(options);
+    db::Task<std::unique_ptr<db::Transaction>> begin(db::TransactionOptions options,
+                                                     std::source_location borrower) override {
+        return target_->begin(options, borrower);
     }
     db::Task<void> close() override { return target_->close(); }
 

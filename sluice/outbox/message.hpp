@@ -29,6 +29,7 @@ struct Message {
     Headers headers;
     db::Timestamp created_at;  ///< when it was written, database clock
     int attempts = 0;          ///< failed tries before this one
+    std::int64_t xid = 0;      ///< PostgreSQL: the transaction that wrote it (`pg_current_xact_id`); 0 elsewhere
 
     /// Stable over redeliveries: queue/lane/ledger epoch/sequence.
     [[nodiscard]] std::string idempotency_key() const;

@@ -56,7 +56,7 @@ public:
     [[nodiscard]] virtual DeadLetters& dead_letters() noexcept = 0;
     /// Cursors and heads as this process knows them; no query.
     [[nodiscard]] virtual std::vector<CursorStatus> status() const = 0;
-    /// Waits until every subscription has passed everything numbered so far, or `limit` ran out (answers false).
+    /// Waits until every subscription has passed everything committed so far, or `limit` ran out (answers false).
     virtual db::Task<bool> drained(std::chrono::milliseconds limit) = 0;
     /// The messages kept with `after` < position <= `up_to`, in ledger order, at most `limit`. For rebuilds: each as it
     /// was published, without the copies that replays of dead letters made. Throws outbox::Error `gone` naming the

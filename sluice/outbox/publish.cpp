@@ -1,28 +1,13 @@
 #include <fmt/format.h>
 
-#include "sluice/core/json.hpp"
-#include "sluice/core/utf8.hpp"
+#include "sluice/core/mutant.hpp"
 #include "sluice/outbox/error.hpp"
+#include "sluice/outbox/internal/append.hpp"
 #include "sluice/outbox/internal/limits.hpp"
 #include "sluice/outbox/internal/publish_buffer.hpp"
 
 namespace sluice::outbox {
 namespace {
-
-db::Value text_or_null(std::string text) {
-    return text.empty() ? db::Value(db::null) : db::Value(std::move(text));
-}
-
-/// As text where it can be, so that people and SQL read it.
-db::Value payload_value(std::string payload) {
-    if (payload.find('\0') == std::string::npos && core::is_utf8(payload)) return {std::move(payload)};
-    return {db::to_bytes(payload)};
-}
-
-db::Value trace_value(const std::string& traceparent) {
-    const std::optional<std::string> packed = pack_trace(traceparent);
-    return packed ? db::Value(db::to_bytes(*packed)) : db::Value(db::null);
-}
 
 void check_room(const PublishBuffer& buffer, std::size_t more, const db::UnitOfWork& unit,
                 const PublishLimits& limits) {
@@ -73,27 +58,20 @@ void PublishBuffer::release_mark() {
     marks_.pop_back();
 }
 
-db::Statement PublishBuffer::insert_statement(Outgoing message) {
-    return db::statement(
-        "insert into sluice_message(queue, key, type, tenant, trace, headers, payload)"
-        " values ((select number from sluice_queue where name = $1), $2, $3, $4, $5, $6, $7)",
-        std::move(message.queue), text_or_null(std::move(message.key)), std::move(message.type),
-        text_or_null(std::move(message.tenant)), trace_value(message.trace),
-        message.headers.empty() ? db::Value(db::null) : db::Value(core::json::encode(message.headers)),
-        payload_value(std::move(message.payload)));
-}
-
-std::vector<db::Statement> PublishBuffer::flush(db::UnitOfWork&) {
-    std::vector<db::Statement> statements;
-    statements.reserve(pending_.size());
+std::vector<db::Statement> PublishBuffer::flush(db::UnitOfWork& unit) {
+    news_ = unit.news();
+    std::vector<Outgoing> messages;
+    messages.reserve(pending_.size());
     for (Pending& pending : pending_)
-        statements.push_back(insert_statement(std::move(pending.message)));
-    return statements;
+        messages.push_back(std::move(pending.message));
+    return append_all(std::move(messages), unit.dialect());
 }
 
 void PublishBuffer::flushed(std::span<const db::Result> results) noexcept {
-    for (std::size_t i = 0; i < pending_.size() && i < results.size(); ++i)
-        *pending_[i].id = results[i].last_insert_id;
+    const std::vector<std::int64_t> ids = appended_ids(results);
+    for (std::size_t i = 0; i < pending_.size() && i < ids.size(); ++i)
+        *pending_[i].id = ids[i];
+    if (news_ && !pending_.empty() && !core::mutant("outbox_publish_without_news")) news_->raise();
 }
 
 }  // namespace sluice::outbox

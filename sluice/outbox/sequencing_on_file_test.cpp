@@ -28,7 +28,7 @@ protected:
     [[nodiscard]] bool delivered(std::size_t count) {
         return bed.until([&] { return audit.done.size() >= count; }) && bed.drained();
     }
-    void expect_ok(const LettersBed::ShellAnswer& answer) { EXPECT_EQ(answer.status, 0) << answer.output; }
+    void expect_ok(const testing::ShellAnswer& answer) { EXPECT_EQ(answer.status, 0) << answer.output; }
     /// Numbers without a gap or a double: over the database, and within every lane.
     void expect_dense(std::size_t count) {
         ASSERT_EQ(audit.done.size(), count);
@@ -49,7 +49,7 @@ protected:
 };
 
 TEST_F(SequencingOnFile, an_insert_by_the_sqlite3_command_line_is_delivered) {
-    expect_ok(bed.shell(LettersBed::insert_sql("orders", "a", "by hand")));
+    expect_ok(bed.shell(bed.insert_sql("orders", "a", "by hand")));
 
     ASSERT_TRUE(delivered(1));
 
@@ -83,7 +83,7 @@ TEST_F(SequencingOnFile, the_insert_that_the_documentation_shows_is_delivered) {
 TEST_F(SequencingOnFile, a_transaction_of_the_command_line_keeps_the_order_of_its_inserts) {
     std::string sql = "begin immediate;";
     for (int i = 0; i < 20; ++i)
-        sql += LettersBed::insert_sql("orders", "a", std::to_string(i));
+        sql += bed.insert_sql("orders", "a", std::to_string(i));
     expect_ok(bed.shell(sql + "commit;"));
 
     ASSERT_TRUE(delivered(20));
@@ -94,8 +94,8 @@ TEST_F(SequencingOnFile, a_transaction_of_the_command_line_keeps_the_order_of_it
 }
 
 TEST_F(SequencingOnFile, an_insert_that_the_command_line_takes_back_leaves_nothing) {
-    expect_ok(bed.shell("begin;" + LettersBed::insert_sql("orders", "a", "undone") + "rollback;"));
-    expect_ok(bed.shell(LettersBed::insert_sql("orders", "a", "kept")));
+    expect_ok(bed.shell("begin;" + bed.insert_sql("orders", "a", "undone") + "rollback;"));
+    expect_ok(bed.shell(bed.insert_sql("orders", "a", "kept")));
 
     ASSERT_TRUE(delivered(1));
 
@@ -107,7 +107,7 @@ TEST_F(SequencingOnFile, what_was_inserted_while_nobody_ran_is_delivered_at_the_
     bed.publish("orders", {{"a", "1"}});
     ASSERT_TRUE(bed.drained());
     bed.stop();
-    expect_ok(bed.shell(LettersBed::insert_sql("orders", "a", "2")));
+    expect_ok(bed.shell(bed.insert_sql("orders", "a", "2")));
     bed.publish("orders", {{"a", "3"}});
 
     start();
@@ -122,7 +122,7 @@ TEST_F(SequencingOnFile, rows_of_the_command_line_come_before_what_is_published_
     for (int i = 0; i < 10; ++i) {
         wanted.push_back(std::to_string(2 * i));
         wanted.push_back(std::to_string(2 * i + 1));
-        expect_ok(bed.shell(LettersBed::insert_sql("orders", "a", std::to_string(2 * i))));
+        expect_ok(bed.shell(bed.insert_sql("orders", "a", std::to_string(2 * i))));
         bed.publish("orders", {{"a", std::to_string(2 * i + 1)}});
         ASSERT_TRUE(bed.drained()) << "the shell would wait for a unit that this thread has to end";
     }
@@ -135,7 +135,7 @@ TEST_F(SequencingOnFile, rows_of_the_command_line_come_before_what_is_published_
 
 TEST_F(SequencingOnFile, an_insert_with_an_unknown_queue_number_becomes_a_dead_letter_and_stops_no_tick) {
     expect_ok(bed.shell("insert into sluice_message(queue, key, type, payload) values (99, 'a', 'Noted', 'lost');" +
-                        LettersBed::insert_sql("orders", "a", "found")));
+                        bed.insert_sql("orders", "a", "found")));
 
     ASSERT_TRUE(delivered(1));
 
@@ -170,7 +170,7 @@ TEST_F(SequencingOnFile, a_long_run_of_unknown_numbers_hides_nothing_behind_it) 
     expect_ok(
         bed.shell("with recursive n(i) as (select 1 union all select i + 1 from n where i < 12000)"
                   " insert into sluice_message(queue, type, payload) select 99, 'Noted', i from n;" +
-                  LettersBed::insert_sql("orders", "a", "behind")));
+                  bed.insert_sql("orders", "a", "behind")));
     Settings settings;
     settings.tick_messages = 10;
 
@@ -186,7 +186,7 @@ TEST_F(SequencingOnFile, a_long_run_of_unknown_numbers_hides_nothing_behind_it) 
 }
 
 TEST_F(SequencingOnFile, an_insert_without_a_queue_is_refused_by_a_constraint_whose_name_says_why) {
-    const LettersBed::ShellAnswer answer = bed.shell(LettersBed::insert_sql("order", "a", "1"));
+    const testing::ShellAnswer answer = bed.shell(bed.insert_sql("order", "a", "1"));
 
     EXPECT_NE(answer.status, 0);
     EXPECT_THAT(answer.output, HasSubstr("sluice_queue_is_not_declared"));
@@ -346,7 +346,7 @@ protected:
     }
 
     core::Metrics other_metrics;
-    std::shared_ptr<db::sqlite::Database> other_database;
+    std::shared_ptr<db::DataSource> other_database;
     std::unique_ptr<Outbox> other;
     Script& mail = bed.script();
 };

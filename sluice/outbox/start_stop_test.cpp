@@ -22,14 +22,9 @@ db::Task<void> ignore_batch(LeasedBatch& batch) {
     co_return;
 }
 
-/// A file without any table: whoever asks the database anything gets another error than one about settings.
+/// A database without any table: whoever asks the database anything gets another error than one about settings.
 struct Bare {
-    Bare() {
-        db::sqlite::Settings settings;
-        settings.name = "bare";
-        settings.path = folder.file("bare.sqlite3");
-        database = db::sqlite::Database::open(settings, core::Logger(), metrics);
-    }
+    Bare() { database = base.open("bare", metrics); }
     ~Bare() { runtime::run_task(shard, database->close()); }
     Bare(const Bare&) = delete;
     Bare& operator=(const Bare&) = delete;
@@ -66,10 +61,10 @@ struct Bare {
         return refusal(made);
     }
 
-    testing::TempFolder folder;
+    testing::TestDatabase base;
     core::Metrics metrics;
     runtime::Shard shard{0, core::real_clock()};
-    std::shared_ptr<db::sqlite::Database> database;
+    std::shared_ptr<db::DataSource> database;
 };
 
 TEST(StartRefuses, names_outside_their_grammar) {

@@ -41,7 +41,7 @@ struct OtherRuntime {
     Testbed& bed;
     core::Metrics metrics;
     std::shared_ptr<testing::CapturingSink> sink = std::make_shared<testing::CapturingSink>();
-    std::shared_ptr<db::sqlite::Database> database;
+    std::shared_ptr<db::DataSource> database;
     std::unique_ptr<Outbox> outbox;
 };
 

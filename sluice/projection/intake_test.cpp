@@ -5,6 +5,7 @@
 #include "sluice/projection/error.hpp"
 #include "sluice/projection/internal/test_definitions.hpp"
 #include "sluice/projection/key.hpp"
+#include "sluice/testing/error_page.hpp"
 
 namespace sluice::projection {
 namespace {
@@ -59,6 +60,7 @@ TEST(intake, direct_event_with_a_bad_key_is_refused) {
         FAIL() << "an empty key was taken";
     } catch (const Error& e) {
         EXPECT_EQ(e.kind(), ErrorKind::bad_event);
+        EXPECT_EQ(testing::error_page_complaint("projection::Error", "bad_event", e.what()), "");
         EXPECT_NE(std::string(e.what()).find("projection 'stock_level'"), std::string::npos);
     }
 }

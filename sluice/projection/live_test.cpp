@@ -7,6 +7,7 @@
 #include "sluice/projection/internal/state_cache.hpp"
 #include "sluice/projection/internal/test_world.hpp"
 #include "sluice/projection/test_sample_projections.hpp"
+#include "sluice/testing/error_page.hpp"
 
 namespace sluice::projection {
 namespace {
@@ -121,6 +122,7 @@ TEST_F(LiveProjection, another_writer_of_the_key_aborts_the_batch_and_empties_th
         FAIL() << "a lost update went through";
     } catch (const Error& e) {
         EXPECT_EQ(e.kind(), ErrorKind::conflict);
+        EXPECT_EQ(testing::error_page_complaint("projection::Error", "conflict", e.what()), "");
     }
     EXPECT_EQ(world.sink->of("A-1").size(), 1u);
     world.deliver();

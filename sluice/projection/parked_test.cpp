@@ -3,6 +3,7 @@
 
 #include "sluice/projection/internal/test_world.hpp"
 #include "sluice/projection/test_journal_model.hpp"
+#include "sluice/testing/error_page.hpp"
 
 namespace sluice::projection {
 namespace {
@@ -183,6 +184,7 @@ TEST_F(Parked, beyond_the_limit_the_projection_stops_and_says_why) {
         FAIL() << "more was parked than allowed";
     } catch (const Error& e) {
         EXPECT_EQ(e.kind(), ErrorKind::limit);
+        EXPECT_EQ(testing::error_page_complaint("projection::Error", "limit", e.what()), "");
     }
     EXPECT_NE(status().stopped.find("the limit is 3"), std::string::npos);
     EXPECT_EQ(world.number("select count(*) from sluice_projection_parked"), 0);

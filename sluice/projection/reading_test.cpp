@@ -3,6 +3,7 @@
 
 #include "sluice/projection/internal/test_world.hpp"
 #include "sluice/projection/test_journal_model.hpp"
+#include "sluice/testing/error_page.hpp"
 
 namespace sluice::projection {
 namespace {
@@ -63,8 +64,29 @@ TEST_F(Reading, unseen_key_is_the_empty_state_at_version_0_for_channels_and_noth
         FAIL() << "an unseen key was read";
     } catch (const Error& e) {
         EXPECT_EQ(e.kind(), ErrorKind::not_found);
+        EXPECT_EQ(testing::error_page_complaint("projection::Error", "not_found", e.what()), "");
         EXPECT_STREQ(e.what(), "projection 'journal': no state for key 'nobody'");
     }
+}
+
+TEST_F(Reading, state_that_somebody_changed_is_refused) {
+    begin();
+    add("a", 1);
+    world.deliver();
+    world.run(world.execute("update sluice_projection_state set state = '{}'"));
+    try {
+        static_cast<void>(raw("a"));
+        FAIL() << "a changed state was read";
+    } catch (const Error& e) {
+        EXPECT_EQ(e.kind(), ErrorKind::stored_state);
+        EXPECT_EQ(testing::error_page_complaint("projection::Error", "stored_state", e.what()), "");
+    }
+}
+
+TEST(ErrorPage, shows_every_kind_of_projection_error) {
+    const auto shown = testing::error_examples(testing::docs_page("errors.md"), "projection::Error");
+    for (int kind = 0; to_string(static_cast<ErrorKind>(kind)) != "unknown"; ++kind)
+        EXPECT_TRUE(shown.contains(std::string(to_string(static_cast<ErrorKind>(kind))))) << kind;
 }
 
 TEST_F(Reading, removed_key_keeps_its_version_and_has_no_state) {
@@ -195,6 +217,7 @@ TEST_F(Reading, unknown_projection_and_a_name_twice_are_config_errors) {
         FAIL() << "an unknown projection was read";
     } catch (const Error& e) {
         EXPECT_EQ(e.kind(), ErrorKind::config);
+        EXPECT_EQ(testing::error_page_complaint("projection::Error", "config", e.what()), "");
         EXPECT_NE(std::string(e.what()).find("there are: 'journal'"), std::string::npos);
     }
     Projections& again = world.make();

@@ -8,6 +8,7 @@
 #include "sluice/projection/internal/test_world.hpp"
 #include "sluice/projection/test_journal_model.hpp"
 #include "sluice/runtime/scope.hpp"
+#include "sluice/testing/error_page.hpp"
 #include "sluice/testing/scale.hpp"
 
 namespace sluice::projection {
@@ -215,6 +216,7 @@ TEST_F(Rebuilding, log_that_no_longer_reaches_back_is_refused_naming_the_oldest_
         FAIL() << "a model was built from a part";
     } catch (const Error& e) {
         EXPECT_EQ(e.kind(), ErrorKind::gone);
+        EXPECT_EQ(testing::error_page_complaint("projection::Error", "gone", e.what()), "");
         EXPECT_NE(std::string(e.what()).find("begins at position 100"), std::string::npos);
     }
     EXPECT_THROW(static_cast<void>(verify()), Error);
@@ -233,6 +235,7 @@ TEST_F(Rebuilding, one_at_a_time) {
             static_cast<void>(co_await projections().rebuild("short_journal"));
         } catch (const Error& e) {
             second = e.kind();
+            EXPECT_EQ(testing::error_page_complaint("projection::Error", "busy", e.what()), "");
         }
     };
     static_cast<void>(rebuild());
@@ -287,6 +290,7 @@ TEST_F(Rebuilding, changed_state_version_is_refused_or_rebuilt_but_never_folded)
         FAIL() << "states of another version were taken";
     } catch (const Error& e) {
         EXPECT_EQ(e.kind(), ErrorKind::state_version);
+        EXPECT_EQ(testing::error_page_complaint("projection::Error", "state_version", e.what()), "");
     }
 
     world.make().add<ShortJournal4>(rebuild_queue(), {.on_changed_state = OnChangedState::rebuild});

@@ -110,8 +110,8 @@ class ServerCases:
     def servers(self, *words, **options):
         return subprocess.run([SERVERS, *words], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT_SECONDS * 2, **options)
 
-    def start(self):
-        done = self.servers("start", self.client.kind, "--dir", str(self.directory))
+    def start(self, *kinds):
+        done = self.servers("start", self.client.kind, *kinds, "--dir", str(self.directory))
         self.assertEqual(done.returncode, 0, done.stdout)
         self.addCleanup(self.servers, "stop", "--dir", str(self.directory))
         addresses = read_addresses(self.directory)
@@ -244,6 +244,41 @@ class ServerCases:
 
 class PostgresTest(ServerCases, unittest.TestCase):
     client = PostgresClient
+
+    def test_a_pooler_stands_before_the_server_in_transaction_mode_and_ends_with_it(self):
+        addresses, traces = self.start("pgbouncer")
+        port = int(addresses["pgbouncer.app"].rsplit(":", 1)[1].split("/")[0])
+        self.assertNotEqual(port, traces.port)
+        self.assertEqual(self.client.query(addresses["pgbouncer.app"], "select current_user || ' ' || current_database()"), "sluice_app sluice\n")
+        with self.talk(addresses["pgbouncer.app"]) as first, self.talk(addresses["pgbouncer.app"]) as second:
+            held = self.ask(first, "begin; select pg_backend_pid();")
+            other = self.ask(second, "select pg_backend_pid();")
+            self.assertNotEqual(held, other)
+            self.assertEqual(self.ask(first, "select pg_backend_pid();"), held)
+            # Outside of a transaction two statements of one client run in two sessions.
+            self.ask(first, "commit; select 0;")
+            self.assertEqual(len({self.ask(first, "select pg_backend_pid();") for _ in range(2)}), 2)
+        told = [self.servers("tell", order, "pgbouncer", "--dir", str(self.directory)).returncode for order in ("kill", "revive")]
+        self.assertEqual(told, [0, 0])
+        self.assertEqual(self.client.query(addresses["pgbouncer.app"], "select 7"), "7\n")
+        self.assertEqual(self.servers("stop", "--dir", str(self.directory)).returncode, 0)
+        self.expect_nothing_left(traces)
+        with socket.socket() as probe:
+            self.assertNotEqual(probe.connect_ex(("127.0.0.1", port)), 0, "the pooler's port still answers")
+
+    @contextlib.contextmanager
+    def talk(self, address):
+        with subprocess.Popen(["psql", "-XAtq", address], text=True, bufsize=1, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as client:
+            yield client
+
+    def ask(self, client, sql):
+        client.stdin.write(sql + "\n")
+        return client.stdout.readline().strip()
+
+    def test_a_pooler_without_its_server_is_refused(self):
+        done = self.servers("start", "pgbouncer", "--dir", str(self.directory))
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("pgbouncer wants postgres before it", done.stdout)
 
 
 class MariadbTest(ServerCases, unittest.TestCase):

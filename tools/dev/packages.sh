@@ -10,7 +10,7 @@ build_packages=(
 )
 test_packages=(
     g++ clang-tidy-19 clang-format-19 libclang-rt-19-dev llvm-19
-    sqlite3 curl chromium postgresql mariadb-server openssl
+    sqlite3 curl chromium postgresql pgbouncer mariadb-server openssl
 )
 
 # Packages that are only a program: one on PATH from anywhere else will do.

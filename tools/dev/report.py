@@ -12,7 +12,7 @@ import sys
 import xml.etree.ElementTree as xml
 
 RESULTS = pathlib.Path("build/results")
-DATABASES = ("sqlite", "postgres", "mariadb")
+DATABASES = ("sqlite", "postgres", "pgbouncer", "mariadb")
 TAIL_LINES = 25
 SHOWN_FAILURES = 30
 

@@ -1,9 +1,11 @@
 """What tools/servers is made of: `keeper` holds the servers, `control` talks to it, a module per kind of server.
 
 A kind is a class with `name`, `account` (whom root becomes for it), `prepare()` (make the data directory), `command()`,
-`is_ready()`, `addresses()` ({name: value}), `initialise()` (once, on the running server) and `stop_signals` (orderly first).
+`is_ready()`, `addresses()` ({name: value}), `initialise()` (once, on the running server) and `stop_signals` (orderly first). One that `needs` another kind,
+named before it, finds that in `behind`.
 """
 from .mariadb import Mariadb
+from .pgbouncer import Pgbouncer
 from .postgres import Postgres
 
-KINDS = {kind.name: kind for kind in (Mariadb, Postgres)}
+KINDS = {kind.name: kind for kind in (Postgres, Pgbouncer, Mariadb)}

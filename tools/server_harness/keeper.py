@@ -153,8 +153,12 @@ class Keeper:
 
     def start(self):
         for name in self.names:
-            self.servers[name] = Server(KINDS[name], self.home, self.durable)
-            self.servers[name].start_first()
+            server = self.servers[name] = Server(KINDS[name], self.home, self.durable)
+            if needs := getattr(server.kind, "needs", None):
+                if needs not in self.servers:
+                    raise RuntimeError(f"{name} wants {needs} before it: `tools/servers start {needs} {name} …`")
+                server.kind.behind = self.servers[needs].kind
+            server.start_first()
         lines = [f"{key} {value}\n" for server in self.servers.values() for key, value in server.kind.addresses().items()]
         target = self.directory / "servers.txt"
         target.touch(mode=0o600)
@@ -191,7 +195,7 @@ class Keeper:
         return "ok"
 
     def close(self):
-        for server in self.servers.values():
+        for server in reversed(self.servers.values()):
             server.stop()
         for name in ("control", "servers.txt"):
             (self.directory / name).unlink(missing_ok=True)

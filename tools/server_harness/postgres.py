@@ -35,7 +35,7 @@ class Postgres:
                   "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"])
 
     def command(self):
-        settings = {"listen_addresses": "127.0.0.1", "port": self.port, "unix_socket_directories": "", "max_connections": 200,
+        settings = {"listen_addresses": "127.0.0.1", "port": self.port, "unix_socket_directories": "", "max_connections": 400,
                     "shared_buffers": "64MB", "timezone": "UTC", "log_timezone": "UTC", "deadlock_timeout": "200ms"}
         if not self.durable:
             settings |= {"fsync": "off", "full_page_writes": "off"}

@@ -20,9 +20,10 @@ class FakeSource final : public DataSource {
 public:
     [[nodiscard]] std::string_view name() const noexcept override { return "fake"; }
     [[nodiscard]] Dialect dialect() const noexcept override { return Dialect::sqlite; }
-    Task<std::unique_ptr<Connection>> acquire(AccessIntent) override { co_return nullptr; }
-    Task<std::unique_ptr<Transaction>> begin(TransactionOptions) override {
+    Task<std::unique_ptr<Connection>> acquire(AccessIntent, std::source_location) override { co_return nullptr; }
+    Task<std::unique_ptr<Transaction>> begin(TransactionOptions, std::source_location borrower) override {
         ++begun;
+        begun_at = borrower.line();
         log += "begin ";
         std::unique_ptr<Transaction> transaction = std::make_unique<FakeTransaction>(*this);
         co_return transaction;
@@ -42,6 +43,7 @@ public:
 
     std::string log;  ///< "begin [insert] commit[last] "
     int begun = 0;
+    std::uint_least32_t begun_at = 0;  ///< the line that asked for the latest
     std::optional<ErrorKind> commit_failure;
     int failing_commits = 1'000;
     bool hold_statements = false;

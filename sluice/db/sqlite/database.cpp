@@ -52,7 +52,7 @@ public:
     [[nodiscard]] Dialect dialect() const noexcept override { return Dialect::sqlite; }
     [[nodiscard]] const Settings& settings() const noexcept override { return settings_; }
 
-    Task<std::unique_ptr<Connection>> acquire(AccessIntent intent) override {
+    Task<std::unique_ptr<Connection>> acquire(AccessIntent intent, std::source_location) override {
         OpenWork::Permit permit = enter();
         std::unique_ptr<Connection> connection;
         if (intent == AccessIntent::write) {
@@ -64,7 +64,7 @@ public:
         co_return connection;
     }
 
-    Task<std::unique_ptr<Transaction>> begin(TransactionOptions options) override {
+    Task<std::unique_ptr<Transaction>> begin(TransactionOptions options, std::source_location) override {
         OpenWork::Permit permit = enter();
         const SteadyTime deadline = deadline_of(options);
         std::unique_ptr<Transaction> transaction;

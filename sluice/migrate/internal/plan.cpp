@@ -44,13 +44,21 @@ std::string name_of(const Migration& migration) {
 }
 
 std::string checksum_of(const Migration& migration, db::Dialect dialect) {
+    return digest_of(migration.statements.at(dialect));
+}
+
+std::string checksum_of(const Migration& migration, db::Dialect dialect, std::size_t count) {
+    return digest_of(std::span(migration.statements.at(dialect)).first(count));
+}
+
+std::string digest_of(std::span<const std::string> texts) {
     const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), &EVP_MD_CTX_free);
     SLUICE_ASSERT(context && EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) == 1,
                   "no SHA-256 in this OpenSSL");
-    for (const std::string& statement : migration.statements.at(dialect)) {
-        const std::string length = fmt::format("{}:", statement.size());
+    for (const std::string& part : texts) {
+        const std::string length = fmt::format("{}:", part.size());
         EVP_DigestUpdate(context.get(), length.data(), length.size());
-        EVP_DigestUpdate(context.get(), statement.data(), statement.size());
+        EVP_DigestUpdate(context.get(), part.data(), part.size());
     }
     std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
     unsigned size = 0;

@@ -1,8 +1,10 @@
 // What the program knows held against what a database's ledger says. Pure.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -25,6 +27,10 @@ struct Applied {
 
 /// SHA-256 over the statements of `dialect`, each with its length before it, in hexadecimal digits.
 [[nodiscard]] std::string checksum_of(const Migration& migration, db::Dialect dialect);
+/// The same over the first `count` statements.
+[[nodiscard]] std::string checksum_of(const Migration& migration, db::Dialect dialect, std::size_t count);
+/// SHA-256 over these texts, likewise.
+[[nodiscard]] std::string digest_of(std::span<const std::string> texts);
 
 /// One line that says which module misses which version or has one twice; nothing when all is well.
 [[nodiscard]] std::expected<void, std::string> check_versions(const std::vector<Migration>& migrations);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "sluice/migrate/internal/words.hpp"
+
 namespace sluice::migrate::internal {
 namespace {
 
@@ -67,7 +69,8 @@ public:
         while (at_ < sql_.size() && !error_)
             step();
         if (begun_ && !error_) {
-            if (ending_.open_body() && dialect_ != db::Dialect::postgres) fail(*begun_, "a trigger without END;");
+            if (ending_.open_body() && dialect_ != db::Dialect::postgres && delimiter_ == ";")
+                fail(*begun_, "a trigger without END;");
             finish();
         }
         if (error_) return std::unexpected(std::move(*error_));
@@ -81,6 +84,7 @@ private:
             return;
         }
         if (skip_comment()) return;
+        if (!begun_ && take_delimiter()) return;
         if (!begun_) {
             begun_ = at_;
             ending_ = Ending();
@@ -91,7 +95,10 @@ private:
 
     void token() {
         const char c = sql_[at_];
-        if (c == ';') {
+        if (delimiter_ != ";" && sql_.substr(at_).starts_with(delimiter_)) {
+            finish();
+            at_ += delimiter_.size();
+        } else if (c == ';' && delimiter_ == ";") {
             // PostgreSQL has no bodies outside of quotes.
             const bool ends = ending_.semicolon() || dialect_ == db::Dialect::postgres;
             if (ends) finish();
@@ -112,13 +119,28 @@ private:
         }
     }
 
+    /// MariaDB's clients end statements as the last line `DELIMITER //` says, so that bodies may hold semicolons.
+    bool take_delimiter() {
+        constexpr std::string_view kWord = "DELIMITER";
+        const std::string_view line = sql_.substr(at_, sql_.find('\n', at_) - at_);
+        if (dialect_ != db::Dialect::mariadb || !same_word(line.substr(0, kWord.size()), kWord)) return false;
+        if (line.size() > kWord.size() && !is_space(line[kWord.size()])) return false;
+        const std::size_t from = line.find_first_not_of(" \t\r", kWord.size());
+        if (from == std::string_view::npos)
+            fail(at_, "DELIMITER without one");
+        else
+            delimiter_ = line.substr(from, line.find_last_not_of(" \t\r") + 1 - from);
+        at_ += line.size();
+        return true;
+    }
+
     bool skip_comment() {
         const std::string_view rest = sql_.substr(at_);
-        if (rest.starts_with("--") || (rest.starts_with('#') && dialect_ == db::Dialect::mariadb)) {
+        if (is_line_comment(rest, dialect_)) {
             at_ = std::min(sql_.find('\n', at_), sql_.size());
             return true;
         }
-        if (!rest.starts_with("/*")) return false;
+        if (!rest.starts_with("/*") || is_executable_comment(rest, dialect_)) return false;
         const std::size_t end = sql_.find("*/", at_ + 2);
         if (end == std::string_view::npos) fail(at_, "a comment without */");
         at_ = end == std::string_view::npos ? sql_.size() : end + 2;
@@ -164,6 +186,7 @@ private:
 
     std::string_view sql_;
     db::Dialect dialect_;
+    std::string_view delimiter_ = ";";
     std::size_t at_ = 0;
     std::optional<std::size_t> begun_;  // where the statement in progress begins
     std::size_t last_end_ = 0;          // behind its last token

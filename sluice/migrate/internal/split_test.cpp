@@ -69,6 +69,21 @@ TEST(split, each_dialect_quotes_in_its_own_way) {
     EXPECT_EQ(split("select 'a\\'; select 2"), (Statements{"select 'a\\'", "select 2"}));
 }
 
+TEST(split, mariadb_bodies_end_where_their_delimiter_says) {
+    const std::string body = "create procedure p() begin\n  if 1 then select ';'; end if;\n  begin select 2; end;\nend";
+    EXPECT_EQ(split("select 1;\nDELIMITER //\n" + body + "//\ndelimiter ;\nselect 3;", Dialect::mariadb),
+              (Statements{"select 1", body, "select 3"}));
+    EXPECT_EQ(split("delimiter $$ \r\n" + body + " $$", Dialect::mariadb), Statements{body});
+    EXPECT_EQ(split("DELIMITER\nselect 1", Dialect::mariadb), Statements{"line 1: DELIMITER without one"});
+    EXPECT_EQ(split("delimiter_table; select 1", Dialect::mariadb), (Statements{"delimiter_table", "select 1"}));
+}
+
+TEST(split, mariadb_runs_some_comments_and_wants_a_blank_behind_two_dashes) {
+    EXPECT_EQ(split("/*!40101 set x = 1 */; /* no */ select 5--1;", Dialect::mariadb),
+              (Statements{"/*!40101 set x = 1 */", "select 5--1"}));
+    EXPECT_EQ(split("select 1 -- ; one\n, 2; --\n", Dialect::mariadb), Statements{"select 1 -- ; one\n, 2"});
+}
+
 /// Statements put together at random come apart again as they were.
 TEST(split, takes_apart_what_was_put_together) {
     const std::uint64_t seed = std::random_device{}();

@@ -42,7 +42,7 @@ db::Task<void> declare_queue(db::UnitOfWork& unit, QueuePlan plan) {
     if (!row) {
         co_await unit.execute(
             "insert into sluice_queue(number, name, lanes, ordering, retention_s)"
-            " select 1 + coalesce(max(number), 0), $1, $2, $3, $4 from sluice_queue",
+            " select 1 + coalesce(max(number), 0), $1, $2, $3, cast($4 as bigint) from sluice_queue",
             plan.name, plan.lanes.count, ordering_text(plan.settings.ordering), retention_value(plan.settings));
         co_return;
     }
@@ -76,7 +76,13 @@ db::Task<void> check_schema(db::Session& session, std::string source) {
     }
 }
 
+db::Task<void> lock_start(db::UnitOfWork& unit) {
+    if (unit.dialect() == db::Dialect::postgres)
+        co_await unit.execute("lock table sluice_queue in share row exclusive mode");
+}
+
 db::Task<std::vector<QueueRow>> declare_queues(db::UnitOfWork& unit, const std::vector<QueuePlan>& plans) {
+    co_await lock_start(unit);
     for (const QueuePlan& plan : plans)
         co_await declare_queue(unit, plan);
     const db::Result rows = co_await unit.query("select number, name, lanes from sluice_queue order by number");
@@ -198,7 +204,8 @@ db::Task<void> count_crash(db::UnitOfWork& unit, Subscription& subscription, con
     }
     co_await unit.execute(
         "insert into sluice_attempt(subscription, lane, seq, attempts, reason) values ($1, $2, $3, 1, $4)"
-        " on conflict(subscription, lane, seq) do update set attempts = attempts + 1, reason = excluded.reason",
+        " on conflict(subscription, lane, seq) do update set attempts = sluice_attempt.attempts + 1, reason = "
+        "excluded.reason",
         subscription.plan.name, static_cast<std::int64_t>(lane), *leased, "the process ended while it was handled");
     subscription.lanes.at(lane).begin_with(1);
 }

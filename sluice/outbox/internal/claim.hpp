@@ -23,6 +23,9 @@ struct QueueRow {
 /// Throws outbox::Error `config` that says to run the migrations when a table or column is missing.
 db::Task<void> check_schema(db::Session& session, std::string source);
 
+/// One start at a time, until the unit ends. SQLite's writer sees to that by itself.
+db::Task<void> lock_start(db::UnitOfWork& unit);
+
 /// Enters what is new and answers every queue of the database. Another lane count than before is a `config` error with
 /// both numbers.
 db::Task<std::vector<QueueRow>> declare_queues(db::UnitOfWork& unit, const std::vector<QueuePlan>& plans);

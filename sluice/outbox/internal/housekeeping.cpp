@@ -10,6 +10,7 @@
 #include "sluice/outbox/internal/sql.hpp"
 #include "sluice/outbox/internal/tick_codec.hpp"
 #include "sluice/outbox/internal/tick_row.hpp"
+#include "sluice/outbox/postgres/internal/removal.hpp"
 
 namespace sluice::outbox {
 namespace {
@@ -20,6 +21,24 @@ using std::chrono::duration;
 /// and a start needs every tick behind the stored cursor.
 bool trusted(const Subscription& subscription) {
     return subscription.plan.order == Order::by_lane || core::mutant("outbox_retention_trusts_memory");
+}
+
+/// Messages whose tick is gone: how to find whether there are any, and to delete some.
+struct RemovedRows {
+    const char* find;
+    const char* remove;
+};
+
+const RemovedRows& removed_rows(db::Dialect dialect) {
+    static constexpr RemovedRows by_id = {
+        "select 1 from sluice_message where id < (select lowest_id from sluice_tick order by n limit 1) limit 1",
+        "delete from sluice_message where id in (select id from sluice_message"
+        " where id < (select lowest_id from sluice_tick order by n limit 1) order by id limit $1)"};
+    static constexpr RemovedRows by_transaction = {
+        "select 1 from sluice_message where xid < (select removed_below from sluice_tick order by n limit 1) limit 1",
+        "delete from sluice_message where ctid = any(array(select ctid from sluice_message"
+        " where xid < (select removed_below from sluice_tick order by n limit 1) order by xid, id limit $1))"};
+    return dialect == db::Dialect::postgres ? by_transaction : by_id;
 }
 
 core::SystemTime system_time(std::int64_t micros) {
@@ -60,58 +79,60 @@ db::Task<std::uint64_t> Housekeeping::remove_ticks(std::uint32_t chunk) {
     const std::vector<CursorFront> all = co_await fronts(*connection);
     const std::int64_t passed = passed_by_all(all, ledger_.newest());
     const db::Result rows = co_await connection->query(
-        "select n, ticked_at from sluice_tick where n <= $1 order by n limit $2", passed, chunk);
+        "select n, ticked_at from sluice_tick where n <= $1 and n < (select n from sluice_tick where cut is null"
+        " order by n desc limit 1) order by n limit $2",
+        passed, chunk);
     std::vector<TickAge> oldest;
     for (const db::Row& row : rows)
         oldest.push_back({row.get<std::int64_t>(0), system_time(row.get<std::int64_t>(1))});
     const std::size_t count = removable(oldest, passed, *oldest_wanted);
     if (count == 0) co_return 0;
     const std::int64_t last = oldest[count - 1].n;
-    std::optional<std::vector<NextSequence>> state = co_await state_after(*connection, oldest.front().n, last);
+    const std::optional<Kept> kept = co_await kept_after(*connection, oldest.front().n, last);
     connection.reset();
-    if (!state) co_return 0;
-    const auto body = [this, last, &state](db::UnitOfWork& unit) { return trim(unit, last + 1, *state); };
+    if (!kept) co_return 0;
+    const auto body = [this, last, &kept](db::UnitOfWork& unit) { return trim(unit, last + 1, *kept); };
     co_await deps_.source->transaction({}, body);
     co_return count;
 }
 
-/// Where every lane stands behind tick `last`; nothing if somebody removed rows meanwhile.
-db::Task<std::optional<std::vector<NextSequence>>> Housekeeping::state_after(db::Session& session, std::int64_t first,
-                                                                             std::int64_t last) {
-    Ledger replayed;
+/// What is to be known of the ticks up to `last`; nothing if somebody removed rows meanwhile.
+db::Task<std::optional<Housekeeping::Kept>> Housekeeping::kept_after(db::Session& session, std::int64_t first,
+                                                                     std::int64_t last) {
+    Kept kept;
+    Ledger replayed(id_order(session.dialect()));
     std::vector<db::Statement> select;
     select.push_back(select_ticks(first, last - first + 1));
     const std::vector<db::Result> results = co_await session.run(std::move(select));
     for (const db::Row& row : results[0]) {
-        if (!replayed.apply(read_tick(row, deps_.source->name()))) co_return std::nullopt;
+        const Tick tick = read_tick(row, deps_.source->name());
+        if (!replayed.apply(tick)) co_return std::nullopt;
+        if (tick.diff && !tick.diff->cut) kept.removed_below = postgres::ended_before(tick.diff->snapshot);
     }
     if (replayed.newest() != last) co_return std::nullopt;
-    co_return replayed.checkpoint();
+    kept.state = replayed.checkpoint();
+    co_return kept;
 }
 
 /// The oldest row kept carries what a start begins with.
-db::Task<void> Housekeeping::trim(db::UnitOfWork& unit, std::int64_t first_kept, std::vector<NextSequence> state) {
-    const std::uint64_t kept = co_await unit.execute("update sluice_tick set checkpoint = $1 where n = $2",
-                                                     db::to_bytes(encode_checkpoint(state)), first_kept);
-    if (kept != 1)
+db::Task<void> Housekeeping::trim(db::UnitOfWork& unit, std::int64_t first_kept, const Kept& kept) {
+    if (unit.dialect() == db::Dialect::postgres)
+        co_await unit.run(postgres::mark_removed(first_kept, kept.removed_below));
+    const std::uint64_t marked = co_await unit.execute("update sluice_tick set checkpoint = $1 where n = $2",
+                                                       db::to_bytes(encode_checkpoint(kept.state)), first_kept);
+    if (marked != 1)
         throw Error(ErrorKind::corrupt, deps_.source->name(), fmt::format("sluice_tick lacks row {}", first_kept));
     co_await unit.execute("delete from sluice_tick where n < $1", first_kept);
 }
 
 /// Messages below the oldest tick: also what a process that was killed between the two steps has left.
 db::Task<std::uint64_t> Housekeeping::remove_messages(std::uint32_t chunk) {
-    const auto body = [chunk](db::UnitOfWork& unit) {
-        return unit.execute(
-            "delete from sluice_message where id in (select id from sluice_message"
-            " where id < (select lowest_id from sluice_tick order by n limit 1) order by id limit $1)",
-            chunk);
-    };
+    const RemovedRows& removed = removed_rows(deps_.source->dialect());
+    const auto body = [chunk, &removed](db::UnitOfWork& unit) { return unit.execute(removed.remove, chunk); };
     std::unique_ptr<db::Connection> connection = co_await deps_.source->acquire(db::AccessIntent::read);
-    const db::Result rows = co_await connection->query(
-        "select exists (select 1 from sluice_message where id < (select lowest_id from sluice_tick order by n limit "
-        "1))");
+    const db::Result rows = co_await connection->query(removed.find);
     connection.reset();
-    if (rows.rows[0].get<std::int64_t>(0) == 0) co_return 0;
+    if (rows.empty()) co_return 0;
     co_return co_await deps_.source->transaction({}, body);
 }
 

@@ -30,15 +30,20 @@ public:
     void update_gauges();
 
 private:
+    /// What stays of the ticks that are removed, in the oldest one kept.
+    struct Kept {
+        std::vector<NextSequence> state;            // where every lane stands behind them
+        std::optional<std::int64_t> removed_below;  // PostgreSQL: messages of lower transactions were theirs
+    };
+
     db::Task<std::optional<core::SystemTime>> cutoff(db::Session& session);
     db::Task<std::vector<CursorFront>> fronts(db::Session& session);
     void add_own_fronts(std::vector<CursorFront>& fronts) const;
     [[nodiscard]] std::int64_t head_of(const std::string& reads, const std::string& queues, std::int64_t lane) const;
     db::Task<std::uint64_t> remove_ticks(std::uint32_t chunk);
     db::Task<std::uint64_t> remove_messages(std::uint32_t chunk);
-    db::Task<std::optional<std::vector<NextSequence>>> state_after(db::Session& session, std::int64_t first,
-                                                                   std::int64_t last);
-    db::Task<void> trim(db::UnitOfWork& unit, std::int64_t first_kept, std::vector<NextSequence> state);
+    db::Task<std::optional<Kept>> kept_after(db::Session& session, std::int64_t first, std::int64_t last);
+    db::Task<void> trim(db::UnitOfWork& unit, std::int64_t first_kept, const Kept& kept);
 
     DeliveryDeps& deps_;
     const Subscriptions& subscriptions_;

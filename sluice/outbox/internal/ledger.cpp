@@ -29,9 +29,13 @@ core::Sequence Ledger::head(LaneRef lane) const noexcept {
     return core::Sequence(found->second[lane.lane.value()]);
 }
 
+core::Epoch Ledger::raised_epoch(core::SystemTime now) const noexcept {
+    return core::Epoch(std::max(epoch_.value() + 1, epoch_of(now)));
+}
+
 Plan Ledger::plan(std::span<const NewMessage> messages, core::SystemTime now) const {
-    SLUICE_ASSERT(!messages.empty() && messages.front().id > highest_id_, "a tick of {} messages after id {}",
-                  messages.size(), highest_id_);
+    SLUICE_ASSERT(!messages.empty() && (order_ == IdOrder::any || messages.front().id > highest_id_),
+                  "a tick of {} messages after id {}", messages.size(), highest_id_);
     Plan plan;
     plan.placements.reserve(messages.size());
     std::map<LaneRef, LaneRun> runs;
@@ -51,7 +55,7 @@ Plan Ledger::plan(std::span<const NewMessage> messages, core::SystemTime now) co
     }
     Tick& tick = plan.tick;
     tick.n = newest_ + 1;
-    tick.epoch = newest_ > 0 ? epoch_ : core::Epoch(std::max(epoch_.value() + 1, epoch_of(now)));
+    tick.epoch = newest_ > 0 ? epoch_ : raised_epoch(now);
     tick.time = now;
     tick.first_position = head_.next();
     tick.lowest_id = messages.front().id;
@@ -78,7 +82,7 @@ std::expected<void, std::string> Ledger::apply(const Tick& tick) {
     }
     newest_ = tick.n;
     epoch_ = tick.epoch;
-    highest_id_ = tick.highest_id;
+    highest_id_ = std::max(highest_id_, tick.highest_id);
     head_ = core::Position(tick.first_position.value() + tick.count() - 1);
     return {};
 }
@@ -88,9 +92,7 @@ std::expected<void, std::string> Ledger::check(const Tick& tick) const {
     if (tick.first_position != head_.next())
         return std::unexpected(
             fmt::format("tick {} begins at position {}, not {}", tick.n, tick.first_position, head_.next()));
-    if (tick.lowest_id <= highest_id_ || tick.highest_id < tick.lowest_id)
-        return std::unexpected(fmt::format("tick {} covers ids {} to {} after id {}", tick.n, tick.lowest_id,
-                                           tick.highest_id, highest_id_));
+    if (auto fits = check_ids(tick); !fits) return fits;
     if (tick.epoch < epoch_)
         return std::unexpected(fmt::format("tick {} has epoch {} after {}", tick.n, tick.epoch, epoch_));
     for (const LaneRun& run : tick.runs) {
@@ -99,6 +101,13 @@ std::expected<void, std::string> Ledger::check(const Tick& tick) const {
                                                run.lane.lane, run.lane.queue, run.first, head(run.lane).next()));
     }
     return {};
+}
+
+std::expected<void, std::string> Ledger::check_ids(const Tick& tick) const {
+    const bool overlaps = order_ == IdOrder::rising && tick.lowest_id <= highest_id_;
+    if (!overlaps && tick.lowest_id <= tick.highest_id) return {};
+    return std::unexpected(
+        fmt::format("tick {} covers ids {} to {} after id {}", tick.n, tick.lowest_id, tick.highest_id, highest_id_));
 }
 
 void Ledger::restore(const Tick& tick) {

@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sluice/db/statement.hpp"
 #include "sluice/outbox/internal/tick.hpp"
 
 namespace sluice::outbox {
@@ -39,16 +40,30 @@ struct Plan {
     std::vector<std::optional<Placement>> placements;
 };
 
+/// Whether messages become visible by rising id (one writer, or ids given under a lock), or a late commit may bring an
+/// id below those that were numbered before. Within a tick they are numbered by id all the same.
+enum class IdOrder : std::uint8_t { rising, any };
+
+/// One writer commits by rising id; elsewhere units overlap.
+[[nodiscard]] constexpr IdOrder id_order(db::Dialect dialect) noexcept {
+    return dialect == db::Dialect::sqlite ? IdOrder::rising : IdOrder::any;
+}
+
 /// Where the numbering stands. Invariant: for every lane, `next` is one more than the messages it was ever given; the
 /// position is one more than all of them together.
 class Ledger {
 public:
+    explicit Ledger(IdOrder order = IdOrder::rising) noexcept : order_(order) {}
+
     /// Makes a queue known. Saying it again changes nothing; the number of lanes is fixed.
     void declare(std::int32_t queue, std::uint16_t lanes);
     [[nodiscard]] bool declared(std::int32_t queue) const noexcept { return queues_.contains(queue); }
 
-    /// Numbers `messages` (not empty, by rising id, above `highest_id`) without changing the ledger.
+    /// Numbers `messages` (not empty, by rising id; with IdOrder::rising above `highest_id`) without changing the
+    /// ledger.
     [[nodiscard]] Plan plan(std::span<const NewMessage> messages, core::SystemTime now) const;
+    /// The next tick begins an epoch above every one that was given, also to ticks that were lost since.
+    void raise_epoch(core::SystemTime now) noexcept { epoch_ = raised_epoch(now); }
 
     /// Takes a durable tick over. The first one may be any that carries a checkpoint; after it they must chain. The
     /// error says what does not fit; then the ledger is unchanged.
@@ -66,9 +81,12 @@ public:
     [[nodiscard]] std::vector<NextSequence> checkpoint() const;
 
 private:
+    [[nodiscard]] core::Epoch raised_epoch(core::SystemTime now) const noexcept;
     [[nodiscard]] std::expected<void, std::string> check(const Tick& tick) const;
+    [[nodiscard]] std::expected<void, std::string> check_ids(const Tick& tick) const;
     void restore(const Tick& tick);
 
+    IdOrder order_;
     std::map<std::int32_t, std::uint16_t> queues_;
     std::map<std::int32_t, std::vector<std::int64_t>> heads_;  // by queue, then lane
     std::int64_t newest_ = 0;

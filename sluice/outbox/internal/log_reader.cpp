@@ -11,6 +11,7 @@
 #include "sluice/outbox/internal/message_row.hpp"
 #include "sluice/outbox/internal/sql.hpp"
 #include "sluice/outbox/internal/tick_row.hpp"
+#include "sluice/outbox/postgres/internal/diff_queries.hpp"
 
 namespace sluice::outbox {
 namespace {
@@ -131,7 +132,9 @@ db::Task<LogSlice> LogReader::read_in(db::UnitOfWork& unit, ReadPoint from, cons
         slice.end = {tick.n + 1, 0};
     }
     if (first) slice.after = slice.up_to = core::Position(ticks.empty() ? 0 : ticks.back().first_position.value() - 1);
-    if (!wanted.empty()) {
+    if (!wanted.empty() && unit.dialect() == db::Dialect::postgres) {
+        co_await read_by_transaction(unit, ticks, wanted, limits.bytes, slice);
+    } else if (!wanted.empty()) {
         const auto [lowest, highest] = std::ranges::minmax(wanted, {}, [](const Reference& r) { return r.point.id; });
         Range range{lowest.point.id - 1, highest.point.id, limits.bytes, condition(queues)};
         co_await read_messages(unit, range, wanted, slice);
@@ -177,14 +180,8 @@ db::Task<void> LogReader::read_messages(db::UnitOfWork& unit, const Range& range
             after = content.message.id.value();
             const auto reference = by_id.find(after);
             if (reference == by_id.end()) continue;
-            const Reference& known = wanted[reference->second];
             bytes += content.message.payload.size();
-            content.message.queue = queue_name(known.lane.queue);
-            content.message.lane = known.lane.lane;
-            content.message.sequence = known.sequence;
-            content.message.position = known.position;
-            content.message.ledger_epoch = known.epoch;
-            found[reference->second] = std::make_shared<const Message>(std::move(content.message));
+            found[reference->second] = placed(std::move(content.message), wanted[reference->second]);
         }
         if (static_cast<std::int64_t>(page.size()) < rows) after = range.up_to;
         if ((bytes - bytes_before) * 4 < range.bytes) rows = std::min(kMostRows, rows * 2);
@@ -196,12 +193,58 @@ db::Task<void> LogReader::read_messages(db::UnitOfWork& unit, const Range& range
             slice.up_to = core::Position(reference.position.value() - 1);
             co_return;
         }
-        if (!found[i])
-            throw Error(ErrorKind::corrupt, source_->name(),
-                        fmt::format("tick {} names message {}, which sluice_message lacks", reference.point.tick,
-                                    reference.point.id));
+        if (!found[i]) fail_missing(reference);
         slice.messages.push_back({std::move(found[i]), reference.lane.queue, reference.point.tick});
     }
+}
+
+/// Its id says nothing of where a message of a late commit stands, and there is no key by id: the snapshots of the
+/// ticks bound the transactions that wrote their messages.
+db::Task<void> LogReader::read_by_transaction(db::UnitOfWork& unit, const std::vector<Tick>& ticks,
+                                              const std::vector<Reference>& wanted, std::size_t bytes,
+                                              LogSlice& slice) {
+    std::vector<db::Statement> base;
+    base.push_back(postgres::plan_by_key());
+    base.push_back(postgres::select_base_before(ticks.front().n));
+    const std::vector<db::Result> before = co_await unit.run(std::move(base));
+    std::vector<std::int64_t> ids;
+    for (const Reference& reference : wanted)
+        ids.push_back(reference.point.id);
+    const Tick& last = *std::ranges::find(ticks, wanted.back().point.tick, &Tick::n);
+    std::vector<db::Statement> select;
+    select.push_back(postgres::select_log(postgres::diff_between(before[1], last), std::move(ids),
+                                          static_cast<std::int64_t>(bytes)));
+    const std::vector<db::Result> found = co_await unit.run(std::move(select));
+    std::size_t next = 0;
+    for (const Reference& reference : wanted) {
+        if (next == found[0].size()) fail_missing(reference);
+        const db::Row& row = found[0].rows[next++];
+        if (row.get<std::int64_t>(0) != reference.point.id) fail_missing(reference);
+        if (!row.get<bool>(postgres::kFitsColumn)) {  // memory ran out: the stretch ends before this message
+            slice.end = {reference.point.tick, reference.point.id - 1};
+            slice.up_to = core::Position(reference.position.value() - 1);
+            co_return;
+        }
+        Content content = read_content(row, 0);
+        content.message.xid = row.get<std::int64_t>(postgres::kXidColumn);
+        slice.messages.push_back(
+            {placed(std::move(content.message), reference), reference.lane.queue, reference.point.tick});
+    }
+}
+
+std::shared_ptr<const Message> LogReader::placed(Message message, const Reference& reference) const {
+    message.queue = queue_name(reference.lane.queue);
+    message.lane = reference.lane.lane;
+    message.sequence = reference.sequence;
+    message.position = reference.position;
+    message.ledger_epoch = reference.epoch;
+    return std::make_shared<const Message>(std::move(message));
+}
+
+void LogReader::fail_missing(const Reference& reference) const {
+    throw Error(
+        ErrorKind::corrupt, source_->name(),
+        fmt::format("tick {} names message {}, which sluice_message lacks", reference.point.tick, reference.point.id));
 }
 
 db::Task<LogSlice> LogReader::read_behind(core::Position after, ReadLimits limits) {
@@ -251,7 +294,7 @@ db::Task<core::Position> LogReader::oldest_kept() {
 }
 
 db::Task<Ledger> load_ledger(db::Session& session, std::map<std::int32_t, std::uint16_t> queues, std::string source) {
-    Ledger ledger;
+    Ledger ledger(id_order(session.dialect()));
     for (const auto& [number, lanes] : queues)
         ledger.declare(number, lanes);
     std::vector<db::Statement> select;

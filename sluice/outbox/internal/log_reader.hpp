@@ -46,6 +46,10 @@ private:
     db::Task<std::vector<Tick>> read_ticks(db::UnitOfWork& unit, std::int64_t from, std::uint32_t messages);
     db::Task<void> read_messages(db::UnitOfWork& unit, const Range& range, std::vector<Reference>& wanted,
                                  LogSlice& slice);
+    db::Task<void> read_by_transaction(db::UnitOfWork& unit, const std::vector<Tick>& ticks,
+                                       const std::vector<Reference>& wanted, std::size_t bytes, LogSlice& slice);
+    [[nodiscard]] std::shared_ptr<const Message> placed(Message message, const Reference& reference) const;
+    [[noreturn]] void fail_missing(const Reference& reference) const;
     db::Task<LogSlice> read_behind_in(db::UnitOfWork& unit, core::Position after, ReadLimits limits);
 
     std::shared_ptr<db::DataSource> source_;

@@ -16,8 +16,6 @@ public:
     [[nodiscard]] std::size_t size() const noexcept { return pending_.size(); }
     /// `message` has been checked.
     Published add(Outgoing message);
-    /// The outbox's own messages, with headers of its own.
-    static db::Statement insert_statement(Outgoing message);
 
     void mark() override;
     void rollback_to_mark() override;
@@ -32,6 +30,7 @@ private:
     };
     std::vector<Pending> pending_;
     std::vector<std::size_t> marks_;
+    std::shared_ptr<db::CommitSignal> news_;
 };
 
 }  // namespace sluice::outbox

@@ -105,6 +105,7 @@ db::Task<void> RunningOutbox::enter_database() {
 }
 
 db::Task<void> RunningOutbox::claim_all(db::UnitOfWork& unit) {
+    co_await lock_start(unit);
     subscriptions_.clear();
     std::map<std::int32_t, std::uint16_t> lanes;
     for (const QueueRow& queue : queues_)
@@ -157,7 +158,8 @@ void RunningOutbox::start_workers() {
         return listeners;
     };
     workers_.add("reconciler", [this] { return housekeeping_.reconcile(); }, worker_plan_.reconciler, watch());
-    workers_.add("sequencer", [this] { return poll(); }, worker_plan_.sequencer, watch());
+    sequencer_ = &workers_.add("sequencer", [this] { return poll(); }, worker_plan_.sequencer, watch());
+    if (!sequencing_->at_commit()) news_ = deps_.source->news()->listen([this] { sequencer_->notify(); });
     mark_all();
     workers_.start();
 }
@@ -299,14 +301,23 @@ db::Task<runtime::Directive> RunningOutbox::read_backlog() {
 }
 
 db::Task<runtime::Directive> RunningOutbox::poll() {
-    sequencing_->poll();
+    const std::uint64_t poll = ++polls_begun_;
+    const std::uint64_t found = co_await sequencing_->tick();
     housekeeping_.update_gauges();
+    if (found > 0) co_return runtime::Directive::proceed(found);
+    polls_ended_ = poll;
+    tell_waiters();
     co_return runtime::Directive::idle(std::exchange(ticks_seen_, 0));
 }
 
 bool RunningOutbox::passed_all() const noexcept {
     return std::ranges::all_of(subscriptions_,
                                [](const auto& subscription) { return subscription->feed.passed_all(); });
+}
+
+/// Whether what was committed before poll `poll` began is numbered.
+bool RunningOutbox::numbered(std::uint64_t poll) const noexcept {
+    return sequencing_->at_commit() || polls_ended_ >= poll;
 }
 
 void RunningOutbox::tell_waiters() {
@@ -319,12 +330,14 @@ db::Task<bool> RunningOutbox::drained(std::chrono::milliseconds limit) {
     const core::SteadyTime until = deps_.now() + limit;
     runtime::Wake wake(shard_);
     const Registration registration(waiters_, wake);
-    while (!passed_all() && !stopped_) {
+    const std::uint64_t poll = polls_begun_ + 1;
+    if (sequencer_ != nullptr) sequencer_->notify();
+    while (!(numbered(poll) && passed_all()) && !stopped_) {
         const auto left = until - deps_.now();
         if (left <= core::SteadyTime::duration(0)) break;
         co_await wake.wait_for(left);
     }
-    co_return passed_all();
+    co_return numbered(poll) && passed_all();
 }
 
 db::Task<std::vector<Message>> RunningOutbox::read_log(core::Position after, core::Position up_to,
@@ -372,6 +385,7 @@ db::Task<void> RunningOutbox::stop(std::chrono::milliseconds deadline) {
         co_return;
     }
     std::exception_ptr interrupted;
+    news_ = {};
     flusher_.begin_stop();
     try {
         if (workers_started_) co_await workers_.stop(deadline);

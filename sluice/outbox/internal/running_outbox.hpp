@@ -58,6 +58,7 @@ private:
     void tell_waiters();
     db::Task<void> wait_stopped();
     [[nodiscard]] bool passed_all() const noexcept;
+    [[nodiscard]] bool numbered(std::uint64_t poll) const noexcept;
     [[nodiscard]] static bool is_behind(const Subscription& subscription, std::size_t lane);
 
     db::Task<runtime::Directive> process();
@@ -90,6 +91,10 @@ private:
     runtime::WorkerGroup workers_;
     std::vector<runtime::Worker*> processor_workers_;
     runtime::Worker* backlog_worker_ = nullptr;
+    runtime::Worker* sequencer_ = nullptr;
+    db::CommitSignal::Listening news_;  // of messages published in this process
+    std::uint64_t polls_begun_ = 0;
+    std::uint64_t polls_ended_ = 0;      // the newest that found nothing more
     std::list<runtime::Wake*> waiters_;  // of `drained` and of a stop in progress
     bool sequencing_started_ = false;
     bool workers_started_ = false;

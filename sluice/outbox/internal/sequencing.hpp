@@ -1,6 +1,7 @@
 // The port to whatever numbers messages on one kind of database.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -27,8 +28,11 @@ public:
     virtual ~Sequencing() = default;
     /// From now on every durable tick reaches `accept` on the shard, in order, also those of other processes.
     virtual db::Task<void> start() = 0;
-    /// Looks for messages that other processes committed; cheap when there are none.
-    virtual void poll() = 0;
+    /// Whether a commit of this process is numbered before it is answered. Else `tick` numbers it.
+    [[nodiscard]] virtual bool at_commit() const noexcept = 0;
+    /// Numbers what is committed and not numbered, of other processes too, as far as one tick goes; cheap when there is
+    /// nothing. Answers 0 when nothing is left that this call saw. Not twice at once.
+    virtual db::Task<std::uint64_t> tick() = 0;
     /// No tick is made or handed over any more.
     virtual db::Task<void> stop() = 0;
 };

@@ -1,6 +1,7 @@
 // Pieces of SQL that differ between databases, and the columns that messages and their copies share.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -12,8 +13,14 @@ namespace sluice::outbox::sql {
 inline constexpr std::string_view kSqliteNow =
     "(cast(round((julianday('now') - 2440587.5) * 86400000.0) as integer) * 1000)";
 
+inline constexpr std::string_view kPostgresNow = "(extract(epoch from clock_timestamp()) * 1000000)::bigint";
+
 /// What a message carries besides its id; the same names in `sluice_message`, `sluice_parked` and `sluice_dead_letter`.
 inline constexpr std::string_view kContent = "queue, key, type, tenant, trace, headers, payload, created_at";
+
+/// Narrows a statement that ends in a condition on one row of `sluice_message` by the transaction that wrote it, which
+/// on PostgreSQL leads its key; nothing when `xid` is 0.
+void add_xid(db::Statement& statement, std::int64_t xid);
 
 /// `text` with every `{now}` and `{content}` replaced.
 [[nodiscard]] std::string expand(std::string_view text, db::Dialect dialect);

@@ -9,10 +9,10 @@
 #include "sluice/core/mutant.hpp"
 #include "sluice/core/unique_id.hpp"
 #include "sluice/outbox/error.hpp"
+#include "sluice/outbox/internal/append.hpp"
 #include "sluice/outbox/internal/letter_row.hpp"
 #include "sluice/outbox/internal/limits.hpp"
 #include "sluice/outbox/internal/message_row.hpp"
-#include "sluice/outbox/internal/publish_buffer.hpp"
 #include "sluice/outbox/internal/settlement.hpp"
 #include "sluice/outbox/internal/sql.hpp"
 #include "sluice/outbox/internal/sql_dead_letters.hpp"
@@ -93,6 +93,7 @@ db::Task<LetterReport> SqlDeadLetters::replay(DeadLetterFilter filter, LetterOpt
     };
     LetterReport report = co_await deps_.source->transaction({}, body);
     tell(parked);
+    deps_.source->news()->raise();
     co_return report;
 }
 
@@ -126,7 +127,7 @@ void SqlDeadLetters::replay_one(const db::Row& row, const Replay& replay, std::v
         into.push_back(park_letter(letter, group, replay.claim));
         parked.push_back({letter.subscription, static_cast<std::size_t>(row.get<std::int64_t>("lane")), group});
     } else {
-        into.push_back(PublishBuffer::insert_statement(outgoing_of(letter, replay.claim)));
+        into.push_back(append_one(outgoing_of(letter, replay.claim), dialect()));
     }
     into.push_back(letter.subscription.empty() ? resolve_unseen(letter.id, dialect())
                                                : begin_replay(letter.id, replay.claim));
@@ -229,9 +230,11 @@ db::Task<void> SqlDeadLetters::bury_first(db::UnitOfWork& unit, const Parked& pa
         statements.push_back(audit_held_letter(*letter, "buried", what.actor, reason));
         statements.push_back(return_letter(*letter, first.attempts, reason, dialect()));
     } else {
-        statements.push_back(bury_parked(cursor, parked.group, number, first.attempts, reason));
+        db::Statement bury = bury_parked(cursor, parked.group, number, first.attempts, reason);
+        if (dialect() == db::Dialect::postgres) bury.sql += " returning id";
+        statements.push_back(std::move(bury));
         const std::vector<db::Result> buried = co_await unit.run(std::exchange(statements, {}));
-        statements.push_back(audit_letter(buried[0].last_insert_id, "buried", what.actor, reason));
+        statements.push_back(audit_letter(appended_ids(buried).at(0), "buried", what.actor, reason));
     }
     statements.push_back(delete_parked(cursor, parked.group, number));
     co_await unit.run(std::move(statements));

@@ -72,7 +72,7 @@ db::Statement forget_attempts(const CursorRef& cursor, std::int64_t number) {
 
 db::Statement park_message(const CursorRef& cursor, std::int64_t number, const std::string& group,
                            const Message& message, const ParkReason& reason) {
-    return db::statement(
+    db::Statement park = db::statement(
         fmt::format("insert into sluice_parked(subscription, lane, key_group, seq, lane_of_message, sequence, position,"
                     " ledger_epoch, attempts, reason, held, message, {0})"
                     " select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, id, {0} from sluice_message where id = $12",
@@ -80,6 +80,8 @@ db::Statement park_message(const CursorRef& cursor, std::int64_t number, const s
         cursor.subscription, cursor.lane, group, number, message.lane.value(), message.sequence.value(),
         message.position.value(), message.ledger_epoch.value(), reason.attempts, shortened(reason.text),
         reason.held ? 1 : 0, message.id.value());
+    sql::add_xid(park, message.xid);
+    return park;
 }
 
 db::Statement select_parked(const CursorRef& cursor, const std::string& group, std::int64_t limit) {
@@ -107,13 +109,15 @@ db::Statement delete_parked(const CursorRef& cursor, const std::string& group, s
 
 db::Statement bury_message(const CursorRef& cursor, std::int64_t number, const Message& message, std::uint32_t attempts,
                            const std::string& reason) {
-    return db::statement(
+    db::Statement bury = db::statement(
         fmt::format("insert into sluice_dead_letter(subscription, lane, seq, lane_of_message, sequence, position,"
                     " ledger_epoch, attempts, reason, message, {0})"
                     " select $1, $2, $3, $4, $5, $6, $7, $8, $9, id, {0} from sluice_message where id = $10",
                     sql::kContent),
         cursor.subscription, cursor.lane, number, message.lane.value(), message.sequence.value(),
         message.position.value(), message.ledger_epoch.value(), attempts, shortened(reason), message.id.value());
+    sql::add_xid(bury, message.xid);
+    return bury;
 }
 
 db::Statement bury_parked(const CursorRef& cursor, const std::string& group, std::int64_t number,

@@ -1,4 +1,5 @@
-// For the module's tests: a real SQLite file with its outbox, on a shard that runs on the test's own thread.
+// For the module's tests: a real database of the kind that the run asks for (testing::TestDatabase) with its outbox, on
+// a shard that runs on the test's own thread.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -14,15 +15,15 @@
 #include "sluice/outbox/outbox.hpp"
 #include "sluice/runtime/run_task.hpp"
 #include "sluice/testing/log_capture.hpp"
-#include "sluice/testing/temp_folder.hpp"
+#include "sluice/testing/test_database.hpp"
 
 namespace sluice::outbox {
 
-/// One shard, one file; `open` may be called again for a second database object on it.
+/// One shard, one database; `open` may be called again for a second data source on it.
 class Testbed {
 public:
     using Adjust = std::function<void(db::sqlite::Settings&)>;
-    /// `adjust`: what is to differ from the settings of `open`.
+    /// `adjust`: what is to differ from SQLite's settings; for tests that are about them.
     explicit Testbed(Adjust adjust = {}) : adjust_(std::move(adjust)) { database = open(); }
     ~Testbed() {
         stop();
@@ -31,19 +32,16 @@ public:
             run(one->close());
     }
 
-    std::shared_ptr<db::sqlite::Database> open() {
-        db::sqlite::Settings settings;
-        settings.name = "shop";
-        settings.path = path();
-        settings.synchronous = db::sqlite::Synchronous::normal;
-        if (adjust_) adjust_(settings);
-        auto made = db::sqlite::Database::open(settings, log(), metrics);
+    std::shared_ptr<db::DataSource> open() {
+        std::shared_ptr<db::DataSource> made = adjust_ ? open_adjusted() : base.open("shop", metrics, log());
         opened_.push_back(made);
         migrate::Runner runner({migrations()}, core::Logger());
         run(runner.run(*made));
         return made;
     }
-    [[nodiscard]] std::string path() const { return folder.file("shop.sqlite3"); }
+    /// For tests of what only SQLite has.
+    [[nodiscard]] db::sqlite::Database& sqlite() { return dynamic_cast<db::sqlite::Database&>(*database); }
+    [[nodiscard]] db::Dialect dialect() const noexcept { return base.dialect(); }
     core::Logger log() { return {sink, core::LogLevel::debug}; }
 
     template <class T>
@@ -95,11 +93,11 @@ public:
         co_await connection->execute(sql);
     }
 
-    testing::TempFolder folder;
+    testing::TestDatabase base;
     core::Metrics metrics;
     std::shared_ptr<testing::CapturingSink> sink = std::make_shared<testing::CapturingSink>();
     runtime::Shard shard{0, core::real_clock()};
-    std::shared_ptr<db::sqlite::Database> database;
+    std::shared_ptr<db::DataSource> database;
     std::unique_ptr<Outbox> outbox;
 
 private:
@@ -109,8 +107,17 @@ private:
             std::cerr << line.logger << ": " << line.text << "\n";
     }
 
+    std::shared_ptr<db::DataSource> open_adjusted() {
+        db::sqlite::Settings settings;
+        settings.name = "shop";
+        settings.path = base.path();
+        settings.synchronous = db::sqlite::Synchronous::normal;
+        adjust_(settings);
+        return db::sqlite::Database::open(settings, log(), metrics);
+    }
+
     Adjust adjust_;
-    std::vector<std::shared_ptr<db::sqlite::Database>> opened_;
+    std::vector<std::shared_ptr<db::DataSource>> opened_;
 };
 
 /// Handlers that remember what they saw.

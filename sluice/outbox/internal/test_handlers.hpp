@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "sluice/core/error.hpp"
+#include "sluice/outbox/internal/message_row.hpp"
 #include "sluice/outbox/internal/test_bed.hpp"
 #include "sluice/runtime/scope.hpp"
 #include "sluice/runtime/wake.hpp"
@@ -90,7 +91,7 @@ inline runtime::Task<std::vector<std::string>> first_texts(db::DataSource& sourc
     const db::Result result = co_await connection->query(sql);
     std::vector<std::string> all;
     for (const db::Row& row : result)
-        all.push_back(row.get<std::string>(0));
+        all.push_back(as_string(row.at(0)));
     co_return all;
 }
 inline std::vector<std::string> texts(Testbed& bed, std::string sql) {

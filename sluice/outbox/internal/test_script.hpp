@@ -1,13 +1,10 @@
-// For the module's tests: handlers that do as they are told, waiting for what will come true, and the sqlite3 command
-// line as a process of its own.
+// For the module's tests: handlers that do as they are told, waiting for what will come true, and the database's
+// command line as a process of its own.
 #pragma once
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
-#include <fstream>
 #include <functional>
 #include <list>
 #include <map>
@@ -138,30 +135,18 @@ public:
     /// Everything that `sql` answers, as text, for comparing whole tables.
     [[nodiscard]] std::string dump(const std::string& sql) const { return shell(sql).output; }
 
-    struct ShellAnswer {
-        int status = 0;
-        std::string output;
-    };
-    /// The sqlite3 command line on the file, as any other process would use it.
-    [[nodiscard]] ShellAnswer shell(const std::string& sql) const {
-        const std::string script = folder.file("shell.sql");
-        std::ofstream(script) << sql;
-        const std::string command = "sqlite3 -bail -cmd '.timeout 5000' '" + path() + "' < '" + script + "' 2>&1";
-        ShellAnswer answer;
-        std::FILE* const pipe = ::popen(command.c_str(), "r");
-        if (pipe == nullptr) return {-1, "sqlite3 does not start"};
-        std::array<char, 4'096> buffer{};
-        while (std::fgets(buffer.data(), static_cast<int>(buffer.size()), pipe) != nullptr)
-            answer.output += buffer.data();
-        answer.status = ::pclose(pipe);
-        return answer;
-    }
+    /// The database's own command line, as any other process would use it.
+    [[nodiscard]] testing::ShellAnswer shell(const std::string& sql) const { return base.shell(sql); }
     /// Plain SQL of a producer that knows nothing of this library.
-    [[nodiscard]] static std::string insert_sql(const std::string& queue, const std::string& key,
-                                                const std::string& payload) {
+    [[nodiscard]] std::string insert_sql(const std::string& queue, const std::string& key,
+                                         const std::string& payload) const {
         return "insert into sluice_message(queue, key, type, payload) values ((select number from sluice_queue where"
                " name = '" +
-               queue + "'), '" + key + "', 'Noted', '" + payload + "');";
+               queue + "'), '" + key + "', 'Noted', " + payload_sql(payload) + ");";
+    }
+    /// A text as the column `payload` takes it.
+    [[nodiscard]] std::string payload_sql(const std::string& text) const {
+        return dialect() == db::Dialect::postgres ? "convert_to('" + text + "', 'UTF8')" : "'" + text + "'";
     }
 
 private:

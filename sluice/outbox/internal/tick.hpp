@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "sluice/core/clock.hpp"
@@ -34,6 +35,14 @@ struct NextSequence {
     friend bool operator==(const NextSequence&, const NextSequence&) = default;
 };
 
+/// How PostgreSQL found the rows of a tick, and where the next one goes on.
+struct TickDiff {
+    std::string snapshot;             ///< pg_current_snapshot(); of a diff cut in several ticks, that of its first one
+    std::optional<std::int64_t> cut;  ///< the diff goes on behind this id; nothing: it was numbered whole
+    std::string identity;             ///< of the server, the database and its timeline
+    std::int64_t last_value = 0;      ///< of the ids' sequence, read before the tick had a transaction id of its own
+};
+
 /// Positions run through all lanes by message id: the k-th lowest id of the tick has position `first_position` + k.
 struct Tick {
     std::int64_t n = 0;  ///< dense, from 1
@@ -46,6 +55,7 @@ struct Tick {
     std::vector<LaneRun> runs;     ///< by lane, rising; none is empty
     /// What every lane stood at before this tick; every 1,000th row has one, and the oldest kept.
     std::optional<std::vector<NextSequence>> checkpoint;
+    std::optional<TickDiff> diff;  ///< on PostgreSQL
 
     [[nodiscard]] std::int64_t count() const noexcept {
         std::int64_t messages = 0;

@@ -32,19 +32,34 @@ Tick read_tick(const db::Row& row, std::string_view source) {
         if (!checkpoint) fail(source, tick.n, checkpoint.error());
         tick.checkpoint = std::move(*checkpoint);
     }
+    if (!row.at(9).is_null()) {
+        tick.diff = TickDiff{row.get<std::string>(9), row.get<std::optional<std::int64_t>>(10),
+                             row.get<std::optional<std::string>>(11).value_or(""),
+                             row.get<std::optional<std::int64_t>>(12).value_or(0)};
+    }
     return tick;
 }
 
 db::Statement insert_tick(const Tick& tick) {
     const db::Value checkpoint =
         tick.checkpoint ? db::Value(db::to_bytes(encode_checkpoint(*tick.checkpoint))) : db::Value(db::null);
-    return db::statement(
+    db::Statement insert = db::statement(
         "insert into sluice_tick(n, epoch, ticked_at, first_position, messages, lowest_id, highest_id, map_version, "
         "refs,"
         " checkpoint) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         tick.n, tick.epoch.value(), tick.time.time_since_epoch().count(), tick.first_position.value(), tick.count(),
         tick.lowest_id, tick.highest_id, tick.map_version, db::to_bytes(encode_runs(tick.runs, tick.lowest_id)),
         checkpoint);
+    if (!tick.diff) return insert;
+    insert.sql =
+        "insert into sluice_tick(n, epoch, ticked_at, first_position, messages, lowest_id, highest_id, map_version, "
+        "refs, checkpoint, snapshot, cut, identity, last_value)"
+        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+    insert.values.emplace_back(tick.diff->snapshot);
+    insert.values.emplace_back(tick.diff->cut ? db::Value(*tick.diff->cut) : db::Value(db::null));
+    insert.values.emplace_back(tick.diff->identity);
+    insert.values.emplace_back(tick.diff->last_value);
+    return insert;
 }
 
 db::Statement select_checkpoint() {

@@ -12,7 +12,9 @@ namespace sluice::outbox {
 
 /// The columns that `read_tick` expects, in its order.
 inline constexpr std::string_view kTickColumns =
-    "n, epoch, ticked_at, first_position, lowest_id, highest_id, map_version, refs, checkpoint";
+    "n, epoch, ticked_at, first_position, lowest_id, highest_id, map_version, refs, checkpoint, snapshot, cut, "
+    "identity, "
+    "last_value";
 
 /// Throws outbox::Error `corrupt` naming the tick when its bytes do not decode.
 [[nodiscard]] Tick read_tick(const db::Row& row, std::string_view source);

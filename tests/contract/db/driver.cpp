@@ -29,6 +29,7 @@ std::vector<const Driver*> drivers() {
     std::vector<const Driver*> built{&sqlite_driver()};
 #ifdef SLUICE_POSTGRES
     built.push_back(&postgres_driver());
+    built.push_back(&pgbouncer_driver());
 #endif
 #ifdef SLUICE_MARIADB
     built.push_back(&mariadb_driver());

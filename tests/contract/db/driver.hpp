@@ -59,6 +59,8 @@ public:
 [[nodiscard]] const Driver& sqlite_driver();
 [[nodiscard]] const Driver& postgres_driver();
 [[nodiscard]] const Driver& mariadb_driver();
+/// PostgreSQL behind PgBouncer in transaction mode.
+[[nodiscard]] const Driver& pgbouncer_driver();
 
 /// Every driver that this build has.
 [[nodiscard]] std::vector<const Driver*> drivers();

@@ -177,7 +177,8 @@ TEST_P(DbMariadb, a_connection_answers_right_after_statements_that_were_stopped_
         db::TransactionOptions options;
         options.deadline = milliseconds(1 + i % 7);
         const auto sleep = [i](db::UnitOfWork& unit) -> Task<void> {
-            co_await unit.query("select sleep($1)", i % 2 == 0 ? 0.003 : 0.3);
+            const double seconds = i % 2 == 0 ? 0.003 : 0.3;
+            co_await unit.query("select sleep($1)", seconds);
         };
         stopped += outcome_on(narrow, sleep, options) == "ok" ? 0 : 1;
         const auto ask = [i](db::UnitOfWork& unit) -> Task<void> {

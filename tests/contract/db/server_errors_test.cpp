@@ -1,11 +1,11 @@
 // What only a server can do to its clients, provoked on the real one.
 #include <algorithm>
 #include <array>
-#include <fstream>
 #include <utility>
 
 #include "gate.hpp"
 #include "server_world.hpp"
+#include "tests/servers/own_server.hpp"
 
 namespace sluice::contract {
 namespace {
@@ -257,39 +257,9 @@ TEST_P(DbServerErrors, a_unit_cannot_be_ended_by_a_statement) {
     EXPECT_EQ(number("select count(*) from item"), 0);
 }
 
-/// A server of this case alone, which it may stop.
-class OwnServer {
-public:
-    explicit OwnServer(std::string kind)
-        : kind_(std::move(kind)), folder_(::testing::TempDir() + "sluice_own_" + std::to_string(getpid())) {
-        const std::string owner = " --owner " + std::to_string(getpid());  // the shell between ends at once
-        EXPECT_EQ(std::system(("tools/servers start " + kind_ + " --dir " + folder_ + owner).c_str()), 0);
-    }
-    ~OwnServer() {
-        static_cast<void>(std::system(("tools/servers stop --dir " + folder_ + " && rm -r " + folder_).c_str()));
-    }
-    OwnServer(const OwnServer&) = delete;
-    OwnServer& operator=(const OwnServer&) = delete;
-
-    void tell(const std::string& order) const {
-        EXPECT_EQ(std::system(("tools/servers tell " + order + " " + kind_ + " --dir " + folder_).c_str()), 0);
-    }
-    [[nodiscard]] std::string address() const {
-        std::ifstream file(folder_ + "/servers.txt");
-        for (std::string key, value; file >> key >> value;) {
-            if (key == kind_ + ".app") return value;
-        }
-        return {};
-    }
-
-private:
-    std::string kind_;
-    std::string folder_;
-};
-
 TEST_P(DbServerErrors, a_stopped_or_killed_server_is_a_connection_error_until_it_is_back) {
-    const OwnServer server(kind().prefix);
-    db::DataSource& own = open(server.address());
+    const servers::OwnServer server(kind().prefix);
+    db::DataSource& own = open(server.address(kind().prefix + ".app"));
     const auto insert = [](std::int64_t id) { return [id](db::UnitOfWork& unit) { return insert_item(unit, id); }; };
     const auto create = [](db::DataSource& source) -> Task<void> {
         const auto connection = co_await source.acquire(db::AccessIntent::write);

@@ -35,6 +35,29 @@ TEST_P(DbUnits, roll_back_when_the_body_throws) {
     EXPECT_EQ(items(), "");
 }
 
+Task<std::vector<db::Result>> run_distinct(db::UnitOfWork& unit, int count) {
+    std::vector<db::Statement> statements;
+    for (int i = 0; i < count; ++i)
+        statements.push_back(db::statement("select " + std::to_string(i) + " + $1", i));
+    return unit.run(std::move(statements));
+}
+
+/// More than a connection keeps prepared: what it gives up must not stand before the next BEGIN.
+TEST_P(DbUnits, of_a_chosen_isolation_may_follow_any_number_of_statements) {
+    for (int i = 0; i < 3; ++i) {
+        const auto many = [](db::UnitOfWork& unit) -> Task<void> { co_await run_distinct(unit, 400); };
+        EXPECT_EQ(outcome(many), "ok");
+        db::TransactionOptions options;
+        options.isolation = db::Isolation::repeatable_read;
+        EXPECT_EQ(outcome([i](db::UnitOfWork& unit) { return insert_item(unit, i); }, options), "ok") << i;
+        options.read_only = true;
+        EXPECT_EQ(
+            outcome([](db::UnitOfWork& unit) -> Task<void> { co_await unit.query("select id from item"); }, options),
+            "ok")
+            << i;
+    }
+}
+
 TEST_P(DbUnits, that_do_nothing_commit) {
     EXPECT_EQ(outcome([](db::UnitOfWork&) -> Task<void> { co_return; }), "ok");
 }

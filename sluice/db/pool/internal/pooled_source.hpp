@@ -25,17 +25,17 @@ public:
     [[nodiscard]] Dialect dialect() const noexcept override { return kDialect; }
     [[nodiscard]] const std::string& place() const noexcept override { return place_; }
 
-    Task<std::unique_ptr<Connection>> acquire(AccessIntent intent) override {
-        Lease lease = co_await pool_->acquire(core::SteadyTime::max(), std::source_location::current());
+    Task<std::unique_ptr<Connection>> acquire(AccessIntent intent, std::source_location borrower) override {
+        Lease lease = co_await pool_->acquire(core::SteadyTime::max(), borrower);
         std::unique_ptr<Connection> connection = std::make_unique<Plain>(std::move(lease), intent);
         co_return connection;
     }
 
-    Task<std::unique_ptr<Transaction>> begin(TransactionOptions options) override {
+    Task<std::unique_ptr<Transaction>> begin(TransactionOptions options, std::source_location borrower) override {
         const bool limited = options.deadline.count() > 0;
         const core::SteadyTime deadline =
             limited ? std::chrono::steady_clock::now() + options.deadline : core::SteadyTime::max();
-        Lease lease = co_await pool_->acquire(deadline, std::source_location::current());
+        Lease lease = co_await pool_->acquire(deadline, borrower);
         std::unique_ptr<Transaction> transaction = std::make_unique<Unit>(std::move(lease), options);
         co_return transaction;
     }

@@ -7,6 +7,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/system/system_error.hpp>
 
+#include "sluice/core/mutant.hpp"
 #include "sluice/db/internal/failures.hpp"
 #include "sluice/db/internal/fingerprint.hpp"
 #include "sluice/db/internal/text_codec.hpp"
@@ -94,7 +95,9 @@ bool Exchange::send() {
     return PQpipelineSync(link_.handle()) != 0;
 }
 
-/// What left the cache, outside of a transaction: in one that failed the statement would be refused.
+/// What left the cache, outside of a transaction: in one that failed the statement would be refused. With a
+/// synchronisation point of its own: what stands before BEGIN without one is in the same implicit transaction, whose
+/// isolation level could not be set any more.
 bool Exchange::send_garbage() {
     PreparedStatements* const statements = link_.statements();
     if (statements == nullptr || PQtransactionStatus(link_.handle()) != PQTRANS_IDLE) return true;
@@ -104,7 +107,9 @@ bool Exchange::send_garbage() {
             return false;
         commands_.push_back({Step::deallocate, 0});
     }
-    return true;
+    if (commands_.empty() || core::mutant("postgres_garbage_before_begin")) return true;
+    ++synchronisations_left_;
+    return PQpipelineSync(link_.handle()) != 0;
 }
 
 bool Exchange::send_item(std::size_t index) {
@@ -160,7 +165,7 @@ void Exchange::take_result() {
     }
     switch (PQresultStatus(result.get())) {
         case PGRES_PIPELINE_SYNC:
-            synchronised_ = true;
+            synchronised_ = --synchronisations_left_ == 0;
             return;
         case PGRES_COMMAND_OK:
         case PGRES_TUPLES_OK:

@@ -64,6 +64,7 @@ private:
     std::size_t command_ = 0;  // whose results come
     std::size_t prepared_now_ = 0;
     bool flushed_ = false;
+    int synchronisations_left_ = 1;
     bool synchronised_ = false;
     Reply reply_;
 };

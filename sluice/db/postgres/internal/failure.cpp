@@ -67,6 +67,7 @@ Error error_of(const PGresult* result, std::string_view source, std::string_view
     if (sqlstate == "25P02") {
         details.message += "; a statement before it failed: put what may fail into a savepoint";
     }
+    if (sqlstate == "26000") details.message += "; behind a pooler in transaction mode set `statement_cache` to 0";
     details.fingerprint = db::internal::fingerprint(sql);
     const ErrorKind kind = classify(sqlstate);
     return Error(kind, std::move(details));

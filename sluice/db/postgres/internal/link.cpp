@@ -22,7 +22,9 @@ Link::Limit::Limit(Link& link, std::chrono::milliseconds limit)
 Link::Link(ConnectionHandle connection, std::shared_ptr<const LinkSettings> settings,
            std::shared_ptr<Canceller> canceller)
     : connection_(std::move(connection)), settings_(std::move(settings)), canceller_(std::move(canceller)) {
-    if (settings_->statement_limit > 0) statements_.emplace(settings_->statement_limit);
+    if (settings_->statement_limit > 0) {
+        statements_.emplace(settings_->statement_limit, static_cast<std::uint32_t>(PQbackendPID(connection_.get())));
+    }
 }
 
 Link::~Link() {

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "sluice/core/mutant.hpp"
+
 namespace sluice::db::postgres {
 namespace {
 
@@ -27,7 +29,8 @@ Prepared* PreparedStatements::find(std::string_view sql, const std::vector<Oid>&
 Prepared& PreparedStatements::add(std::string_view sql, const std::vector<Oid>& types) {
     if (const auto same = by_sql_.find(sql); same != by_sql_.end()) remove(same->second);
     if (list_.size() >= limit_) remove(std::prev(list_.end()));
-    list_.push_front({fmt::format("sluice_{}", ++named_), std::string(sql), types});
+    const std::uint32_t session = core::mutant("postgres_prepared_names_are_common") ? 0 : session_;
+    list_.push_front({fmt::format("sluice_{:x}_{}", session, ++named_), std::string(sql), types});
     by_sql_.emplace(list_.front().sql, list_.begin());
     return list_.front();
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <list>
 #include <string>
 #include <string_view>
@@ -23,7 +24,9 @@ struct Prepared {
 /// By text, least recently used first to go. Not thread-safe.
 class PreparedStatements {
 public:
-    explicit PreparedStatements(std::size_t limit) : limit_(limit) {}
+    /// `session` is part of every name: behind a pooler that switches sessions a name that other connections have too
+    /// would run their statement.
+    explicit PreparedStatements(std::size_t limit, std::uint32_t session = 0) : limit_(limit), session_(session) {}
 
     /// The statement for values of these types, or null. A type the server is to infer fits any.
     [[nodiscard]] Prepared* find(std::string_view sql, const std::vector<Oid>& types);
@@ -45,6 +48,7 @@ private:
     void remove(List::iterator at);
 
     std::size_t limit_;
+    std::uint32_t session_;
     std::size_t named_ = 0;
     List list_;                                                    // the one used last at the front
     std::unordered_map<std::string_view, List::iterator> by_sql_;  // keys view the list's texts

@@ -126,13 +126,16 @@ Task<std::vector<Result>> ServerTransaction::commit(std::vector<Statement> last)
     // Cancelled or not: what the server acknowledged is committed.
     const bool committed = reply.last_tag == "COMMIT" ||
                            (reply.last_tag == "ROLLBACK" && core::mutant("postgres_rollback_tag_is_a_commit"));
-    if (!committed) fail_commit(reply);
+    if (!committed) {
+        // Nobody rolls back after a commit; without it the connection would be lost with every unit that fails here.
+        if (!reply.loss && reply.last_tag != "ROLLBACK") co_await rollback();
+        fail_commit(reply);
+    }
     over_ = true;
     lease_.give_back();
     co_return std::move(reply.results);
 }
 
-/// The unit is over when it is certain that the server has ended it; else `rollback` follows.
 void ServerTransaction::fail_commit(const Reply& reply) {
     if (reply.error) reply.rethrow();
     if (reply.loss && !options_.read_only && !core::mutant("postgres_lost_commit_is_a_lost_connection")) {

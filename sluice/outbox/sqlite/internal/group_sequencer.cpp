@@ -78,8 +78,8 @@ bool GroupSequencer::number(WriterSession& session) {
     catch_up(session);
     NewRows rows = read_rows(session);
     if (rows.ids.empty()) return false;
-    if (!knows_all(rows)) load_queues(session);
-    Numbered numbered = make(rows);
+    if (!all_declared(rows, memory_.ledger)) load_queues(session);
+    Numbered numbered = number_rows(rows, memory_.ledger, memory_.queue_names, clock_.system_now());
     store(session, rows, numbered.tick);
     if (core::mutant("outbox_handover_before_commit")) deliver_({numbered});
     more_ = rows.more;
@@ -109,7 +109,7 @@ void GroupSequencer::catch_up(WriterSession& session) {
 }
 
 void GroupSequencer::reload(WriterSession& session) {
-    memory_ = {};
+    memory_ = Memory();
     load_queues(session);
     const db::Result start = session.run(select_checkpoint());
     if (!start.empty()) {
@@ -144,7 +144,7 @@ void GroupSequencer::load_queues(WriterSession& session) {
     }
 }
 
-GroupSequencer::NewRows GroupSequencer::read_rows(WriterSession& session) const {
+NewRows GroupSequencer::read_rows(WriterSession& session) const {
     NewRows rows;
     std::int64_t after = memory_.ledger.highest_id();
     if (core::mutant("outbox_naive_id_poll")) after = std::max(after, seen_highest_id_);
@@ -183,56 +183,16 @@ void GroupSequencer::read_references(WriterSession& session, NewRows& rows) cons
     }
 }
 
-bool GroupSequencer::knows_all(const NewRows& rows) const {
-    return std::ranges::all_of(rows.queues, [&](std::int32_t queue) { return memory_.ledger.declared(queue); });
-}
-
-Numbered GroupSequencer::make(NewRows& rows) const {
-    std::vector<NewMessage> fresh;
-    fresh.reserve(rows.ids.size());
-    for (std::size_t i = 0; i < rows.ids.size(); ++i)
-        fresh.push_back({rows.ids[i], rows.queues[i], rows.keys[i]});
-    Plan plan = memory_.ledger.plan(fresh, clock_.system_now());
-    Numbered numbered;
-    numbered.tick = std::move(plan.tick);
-    const Tick& tick = numbered.tick;
-    LogSlice& slice = numbered.slice;
-    const bool whole = rows.contents.size() == rows.ids.size();
-    slice.begin = {tick.n, 0};
-    slice.end = whole ? ReadPoint{tick.n + 1, 0} : ReadPoint{tick.n, rows.ids[rows.contents.size() - 1]};
-    slice.after = core::Position(tick.first_position.value() - 1);
-    slice.up_to = slice.after;
-    slice.messages.reserve(rows.contents.size());
-    for (std::size_t i = 0; i < rows.contents.size(); ++i) {
-        if (!plan.placements[i]) continue;
-        Message& message = rows.contents[i];
-        message.queue = memory_.queue_names.at(rows.queues[i]);
-        message.lane = plan.placements[i]->lane;
-        message.sequence = plan.placements[i]->sequence;
-        message.position = plan.placements[i]->position;
-        message.ledger_epoch = tick.epoch;
-        slice.up_to = message.position;
-        slice.messages.push_back({std::make_shared<const Message>(std::move(message)), rows.queues[i], tick.n});
-    }
-    return numbered;
-}
-
 void GroupSequencer::store(WriterSession& session, const NewRows& rows, const Tick& tick) const {
-    const bool strange = !knows_all(rows);
-    if (!strange) {
+    if (all_declared(rows, memory_.ledger)) {
         session.run(insert_tick(tick));
         return;
     }
     session.run(db::statement("savepoint sluice_savepoint_tick"));
     try {
         session.run(insert_tick(tick));
-        for (std::size_t i = 0; i < rows.ids.size(); ++i) {
-            if (memory_.ledger.declared(rows.queues[i])) continue;
-            session.run(db::statement(fmt::format("insert into sluice_dead_letter(message, {0}, attempts, reason)"
-                                                  " select id, {0}, 0, $1 from sluice_message where id = $2",
-                                                  sql::kContent),
-                                      "its queue number is not in sluice_queue", rows.ids[i]));
-        }
+        for (db::Statement& bury : bury_undeclared(rows, memory_.ledger))
+            session.run(std::move(bury));
     } catch (...) {
         session.run(db::statement("rollback to sluice_savepoint_tick"));
         session.run(db::statement("release sluice_savepoint_tick"));

@@ -14,6 +14,7 @@
 #include "sluice/core/metrics.hpp"
 #include "sluice/db/sqlite/group_hook.hpp"
 #include "sluice/outbox/internal/ledger.hpp"
+#include "sluice/outbox/internal/new_rows.hpp"
 #include "sluice/outbox/internal/sequencing.hpp"
 
 namespace sluice::outbox::sqlite {
@@ -46,14 +47,6 @@ public:
     void after_rollback() noexcept override;
 
 private:
-    /// What was read of the rows that no tick has seen.
-    struct NewRows {
-        std::vector<std::int64_t> ids;
-        std::vector<std::int32_t> queues;
-        std::vector<std::string> keys;
-        std::vector<Message> contents;  // of the first rows, as far as tick_bytes allow
-        bool more = false;
-    };
     /// The ledger and the queues as the database has them; a guess until checked against the newest row.
     struct Memory {
         Ledger ledger;
@@ -67,8 +60,6 @@ private:
     void load_queues(db::sqlite::WriterSession& session);
     NewRows read_rows(db::sqlite::WriterSession& session) const;
     void read_references(db::sqlite::WriterSession& session, NewRows& rows) const;
-    bool knows_all(const NewRows& rows) const;
-    Numbered make(NewRows& rows) const;
     void store(db::sqlite::WriterSession& session, const NewRows& rows, const Tick& tick) const;
     void note_failure(const char* what) noexcept;
 

@@ -49,16 +49,16 @@ struct Numbering {
         settings.source = "shop";
         auto sequencer =
             std::make_shared<GroupSequencer>(settings, core::real_clock(), core::Logger(), SequencerMetrics{},
-                                             std::move(deliver), [this] { bed.database->request_group(true); });
+                                             std::move(deliver), [this] { bed.sqlite().request_group(true); });
         hook = std::make_shared<FailingHook>(std::move(sequencer));
-        bed.database->set_group_hook(hook);
+        bed.sqlite().set_group_hook(hook);
     }
-    ~Numbering() { bed.database->set_group_hook(nullptr); }
+    ~Numbering() { bed.sqlite().set_group_hook(nullptr); }
     Numbering(const Numbering&) = delete;
     Numbering& operator=(const Numbering&) = delete;
 
     /// Returns once the group in progress has ended: a unit is answered before its tick is handed over.
-    void settle() { bed.database->set_group_hook(hook); }
+    void settle() { bed.sqlite().set_group_hook(hook); }
     std::vector<std::int64_t> positions() {
         settle();
         const std::scoped_lock lock(mutex);
@@ -75,7 +75,7 @@ struct Numbering {
     std::shared_ptr<FailingHook> hook;
 };
 
-TEST(GroupNumbering, a_group_that_is_rolled_back_hands_nothing_over) {
+TEST(SqliteGroupNumbering, a_group_that_is_rolled_back_hands_nothing_over) {
     Numbering test;
     test.hook->failing = true;
 
@@ -86,7 +86,7 @@ TEST(GroupNumbering, a_group_that_is_rolled_back_hands_nothing_over) {
     EXPECT_EQ(test.bed.number("select count(*) from sluice_tick"), 0);
 }
 
-TEST(GroupNumbering, the_numbers_of_a_group_that_was_rolled_back_are_given_again) {
+TEST(SqliteGroupNumbering, the_numbers_of_a_group_that_was_rolled_back_are_given_again) {
     Numbering test;
     test.bed.publish("orders", {{"k", "1"}});
     test.hook->failing = true;
@@ -101,7 +101,7 @@ TEST(GroupNumbering, the_numbers_of_a_group_that_was_rolled_back_are_given_again
     EXPECT_EQ(test.bed.number("select max(n) from sluice_tick"), 3);
 }
 
-TEST(GroupNumbering, a_group_without_messages_makes_no_tick) {
+TEST(SqliteGroupNumbering, a_group_without_messages_makes_no_tick) {
     Numbering test;
     test.bed.execute("create table business(id integer)");
     test.bed.execute("insert into business values (1)");
@@ -110,20 +110,20 @@ TEST(GroupNumbering, a_group_without_messages_makes_no_tick) {
     EXPECT_THAT(test.positions(), IsEmpty());
 }
 
-TEST(GroupNumbering, ticks_of_another_process_are_handed_over_without_their_messages) {
+TEST(SqliteGroupNumbering, ticks_of_another_process_are_handed_over_without_their_messages) {
     Numbering test;
     test.bed.publish("orders", {{"k", "1"}});
     const auto other = test.bed.open();
     auto second = std::make_shared<GroupSequencer>(
         SequencerSettings{"shop"}, core::real_clock(), core::Logger(), SequencerMetrics{},
         [](const std::vector<Numbered>&) {}, [] {});
-    other->set_group_hook(second);
+    dynamic_cast<db::sqlite::Database&>(*other).set_group_hook(second);
     const auto body = [](db::UnitOfWork& unit) { return Testbed::publish_in(unit, "orders", {{"k", "2"}}); };
     test.bed.run(other->transaction({}, body));
 
     test.bed.publish("orders", {{"k", "3"}});
 
-    other->set_group_hook(nullptr);
+    dynamic_cast<db::sqlite::Database&>(*other).set_group_hook(nullptr);
     test.settle();
     const std::scoped_lock lock(test.mutex);
     std::vector<std::int64_t> ticks;
@@ -136,7 +136,7 @@ TEST(GroupNumbering, ticks_of_another_process_are_handed_over_without_their_mess
     EXPECT_THAT(messages, ElementsAre(1, 0, 1));
 }
 
-TEST(GroupNumbering, a_ledger_that_went_back_is_refused_and_nothing_is_numbered) {
+TEST(SqliteGroupNumbering, a_ledger_that_went_back_is_refused_and_nothing_is_numbered) {
     Numbering test;
     test.bed.publish("orders", {{"k", "1"}});
     test.bed.execute("delete from sluice_tick");

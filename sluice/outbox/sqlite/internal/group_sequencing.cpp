@@ -44,7 +44,13 @@ public:
         co_await set_hook(database_, std::move(hook));
     }
 
-    void poll() override { database_->request_group(false); }
+    [[nodiscard]] bool at_commit() const noexcept override { return true; }
+
+    /// The group does it, on the writer's thread.
+    db::Task<std::uint64_t> tick() override {
+        database_->request_group(false);
+        co_return 0;
+    }
 
     db::Task<void> stop() override {
         receiver_.reset();

@@ -1,0 +1,123 @@
+#include "sluice/outbox/internal/append.hpp"
+
+#include <string>
+#include <utility>
+
+#include "sluice/core/json.hpp"
+#include "sluice/core/utf8.hpp"
+#include "sluice/outbox/internal/limits.hpp"
+
+namespace sluice::outbox {
+namespace {
+
+/// Of one statement of arrays.
+constexpr std::size_t kRowsAtMost = 5'000;
+constexpr std::size_t kBytesAtMost = std::size_t{16} << 20;
+
+db::Value text_or_null(std::string text) {
+    return text.empty() ? db::Value(db::null) : db::Value(std::move(text));
+}
+
+/// As text where it can be, so that people and SQL read it; PostgreSQL's column takes bytes.
+db::Value payload_value(std::string payload, db::Dialect dialect) {
+    const bool text = payload.find('\0') == std::string::npos && core::is_utf8(payload);
+    if (text && dialect != db::Dialect::postgres) return {std::move(payload)};
+    return {db::to_bytes(payload)};
+}
+
+db::Value trace_value(const std::string& traceparent) {
+    const std::optional<std::string> packed = pack_trace(traceparent);
+    return packed ? db::Value(db::to_bytes(*packed)) : db::Value(db::null);
+}
+
+std::string headers_text(const Headers& headers) {
+    return headers.empty() ? std::string() : core::json::encode(headers);
+}
+
+/// The columns of many messages; empty stands for none, which it means in every one of them but `payload`.
+class Columns {
+public:
+    void add(Outgoing message) {
+        bytes_ += message.payload.size();
+        queues_.push_back(std::move(message.queue));
+        keys_.push_back(std::move(message.key));
+        types_.push_back(std::move(message.type));
+        tenants_.push_back(std::move(message.tenant));
+        traces_.push_back(db::to_bytes(pack_trace(message.trace).value_or("")));
+        headers_.push_back(headers_text(message.headers));
+        payloads_.push_back(db::to_bytes(message.payload));
+    }
+    [[nodiscard]] bool full() const noexcept { return queues_.size() >= kRowsAtMost || bytes_ >= kBytesAtMost; }
+    [[nodiscard]] bool empty() const noexcept { return queues_.empty(); }
+
+    /// Ids follow the caller's order: the rows are inserted in the order of the arrays.
+    db::Statement take() {
+        db::Statement insert = db::statement(
+            "insert into sluice_message(queue, key, type, tenant, trace, headers, payload)"
+            " select q.number, nullif(m.key, ''), m.type, nullif(m.tenant, ''), nullif(m.trace, ''::bytea),"
+            " nullif(m.headers, ''), m.payload"
+            " from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::text[], $7::bytea[])"
+            " with ordinality as m(queue, key, type, tenant, trace, headers, payload, place)"
+            " left join sluice_queue q on q.name = m.queue order by m.place returning id",
+            std::exchange(queues_, {}), std::exchange(keys_, {}), std::exchange(types_, {}),
+            std::exchange(tenants_, {}), std::exchange(traces_, {}), std::exchange(headers_, {}),
+            std::exchange(payloads_, {}));
+        bytes_ = 0;
+        return insert;
+    }
+
+private:
+    std::vector<std::string> queues_;
+    std::vector<std::string> keys_;
+    std::vector<std::string> types_;
+    std::vector<std::string> tenants_;
+    std::vector<db::Bytes> traces_;
+    std::vector<std::string> headers_;
+    std::vector<db::Bytes> payloads_;
+    std::size_t bytes_ = 0;
+};
+
+std::vector<db::Statement> append_arrays(std::vector<Outgoing> messages) {
+    std::vector<db::Statement> statements;
+    Columns columns;
+    for (Outgoing& message : messages) {
+        columns.add(std::move(message));
+        if (columns.full()) statements.push_back(columns.take());
+    }
+    if (!columns.empty()) statements.push_back(columns.take());
+    return statements;
+}
+
+}  // namespace
+
+db::Statement append_one(Outgoing message, db::Dialect dialect) {
+    db::Statement insert = db::statement(
+        "insert into sluice_message(queue, key, type, tenant, trace, headers, payload)"
+        " values ((select number from sluice_queue where name = $1), $2, $3, $4, $5, $6, $7)",
+        std::move(message.queue), text_or_null(std::move(message.key)), std::move(message.type),
+        text_or_null(std::move(message.tenant)), trace_value(message.trace),
+        text_or_null(headers_text(message.headers)), payload_value(std::move(message.payload), dialect));
+    if (dialect == db::Dialect::postgres) insert.sql += " returning id";
+    return insert;
+}
+
+std::vector<db::Statement> append_all(std::vector<Outgoing> messages, db::Dialect dialect) {
+    if (dialect == db::Dialect::postgres && messages.size() > 1) return append_arrays(std::move(messages));
+    std::vector<db::Statement> statements;
+    statements.reserve(messages.size());
+    for (Outgoing& message : messages)
+        statements.push_back(append_one(std::move(message), dialect));
+    return statements;
+}
+
+std::vector<std::int64_t> appended_ids(std::span<const db::Result> results) {
+    std::vector<std::int64_t> ids;
+    for (const db::Result& result : results) {
+        if (result.empty()) ids.push_back(result.last_insert_id);
+        for (const db::Row& row : result)
+            ids.push_back(row.get<std::int64_t>(0));
+    }
+    return ids;
+}
+
+}  // namespace sluice::outbox
