@@ -17,6 +17,7 @@
 
 #include "sluice/db/internal/failures.hpp"
 #include "sluice/db/mariadb/internal/link.hpp"
+#include "sluice/db/mariadb/internal/server_rules.hpp"
 #include "sluice/runtime/cancellation.hpp"
 #include "sluice/runtime/foreign.hpp"
 
@@ -30,7 +31,6 @@ using Resolver = boost::asio::ip::basic_resolver<boost::asio::ip::tcp, runtime::
 
 /// The library's calls run on a stack of their own; this one has room for what a sanitizer adds.
 constexpr std::size_t kCallStack = 256 * 1024;
-constexpr unsigned long kOldestServer = 100'600;
 /// FOUND_ROWS: an update counts the rows it found, as on the other databases.
 constexpr unsigned long kClientFlags = CLIENT_FOUND_ROWS | CLIENT_MULTI_STATEMENTS | CLIENT_MULTI_RESULTS;
 /// No plugin that hands the password to whoever asks.
@@ -261,21 +261,18 @@ Task<void> Link::greet(Alarm& alarm, Hearing hearing) {
 }
 
 void Link::read_variables(MYSQL_RES* variables) {
-    const auto refuse = [this](std::string_view why) {
-        throw db::internal::failure(ErrorKind::config, source(), fmt::format("{} {}", settings_->dsn.place, why));
-    };
-    if (mariadb_connection(handle()) == 0) refuse("is no MariaDB server; MySQL is not supported");
-    if (mysql_get_server_version(handle()) < kOldestServer)
-        refuse(fmt::format("is MariaDB {}; 10.6 or newer is needed", mysql_get_server_info(handle())));
+    ServerTraits server;
+    server.is_mariadb = mariadb_connection(handle()) != 0;
+    server.version = mysql_get_server_version(handle());
+    server.version_text = mysql_get_server_info(handle());
     while (MYSQL_ROW row = mysql_fetch_row(variables)) {
         const std::string_view name = row[0];
         const std::string_view value = row[1];
         if (name == "max_allowed_packet") packet_limit_ = std::stoul(std::string(value));
-        if (name == "wsrep_on" && value == "ON") {
-            refuse(
-                "is a node of a Galera cluster (wsrep_on), which is not supported: it has lost acknowledged commits, "
-                "and commits fail there for what other nodes did; use a server with or without plain replicas");
-        }
+        if (name == "wsrep_on") server.is_galera_node = value == "ON";
+    }
+    if (const auto refused = server_refusal(server)) {
+        throw db::internal::failure(ErrorKind::config, source(), fmt::format("{} {}", settings_->dsn.place, *refused));
     }
 }
 
