@@ -11,6 +11,7 @@ configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/sluiceConfig.cmake.in 
   INSTALL_DESTINATION ${package_dir})
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/sluiceConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/sluiceConfig.cmake ${PROJECT_BINARY_DIR}/sluiceConfigVersion.cmake
+  ${PROJECT_SOURCE_DIR}/cmake/FindMariaDB.cmake
   DESTINATION ${package_dir})
 
 # runtime holds the compiled part of Asio; who uses its headers must not compile that part again.

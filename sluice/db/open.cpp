@@ -5,6 +5,9 @@
 #include <fmt/format.h>
 
 #include "sluice/db/internal/failures.hpp"
+#ifdef SLUICE_MARIADB
+#include "sluice/db/mariadb/database.hpp"
+#endif
 #ifdef SLUICE_POSTGRES
 #include "sluice/db/postgres/database.hpp"
 #endif
@@ -21,6 +24,12 @@ std::shared_ptr<DataSource> open_sqlite(std::string name, std::string_view path,
     return sqlite::Database::open(std::move(settings), std::move(log), metrics);
 }
 
+[[noreturn, maybe_unused]] void refuse_driver(std::string_view source, std::string_view database,
+                                              std::string_view option) {
+    throw internal::failure(ErrorKind::config, source,
+                            fmt::format("this build has no {} driver; configure it with -D{}=ON", database, option));
+}
+
 #ifdef SLUICE_POSTGRES
 std::shared_ptr<DataSource> open_postgres(std::string name, std::string_view dsn, core::Logger log,
                                           core::Metrics& metrics, OpenOptions options) {
@@ -29,13 +38,28 @@ std::shared_ptr<DataSource> open_postgres(std::string name, std::string_view dsn
     settings.dsn = dsn;
     settings.pool.max = options.connections;
     if (!options.prepare) settings.statement_cache = 0;
-    return postgres::Database::open(std::move(settings), std::move(log), metrics);
+    return postgres::Database::open(settings, std::move(log), metrics);
 }
 #else
 std::shared_ptr<DataSource> open_postgres(std::string name, std::string_view, core::Logger, core::Metrics&,
                                           OpenOptions) {
-    throw internal::failure(ErrorKind::config, name,
-                            "this build has no PostgreSQL driver; configure it with -DSLUICE_POSTGRES=ON");
+    refuse_driver(name, "PostgreSQL", "SLUICE_POSTGRES");
+}
+#endif
+
+#ifdef SLUICE_MARIADB
+std::shared_ptr<DataSource> open_mariadb(std::string name, std::string_view dsn, core::Logger log,
+                                         core::Metrics& metrics, OpenOptions options) {
+    mariadb::Settings settings;
+    settings.name = std::move(name);
+    settings.dsn = dsn;
+    settings.pool.max = options.connections;
+    return mariadb::Database::open(settings, std::move(log), metrics);
+}
+#else
+std::shared_ptr<DataSource> open_mariadb(std::string name, std::string_view, core::Logger, core::Metrics&,
+                                         OpenOptions) {
+    refuse_driver(name, "MariaDB", "SLUICE_MARIADB");
 }
 #endif
 
@@ -49,8 +73,11 @@ std::shared_ptr<DataSource> open(std::string name, std::string_view dsn, core::L
     }
     if (scheme == "postgres" || scheme == "postgresql")
         return open_postgres(std::move(name), dsn, std::move(log), metrics, options);
+    if (scheme == "mariadb" || scheme == "mysql")
+        return open_mariadb(std::move(name), dsn, std::move(log), metrics, options);
     // What stands before the first colon may be anything, a password too.
-    throw internal::failure(ErrorKind::config, name, "the connection string's scheme is neither sqlite nor postgres");
+    throw internal::failure(ErrorKind::config, name,
+                            "the connection string's scheme is none of sqlite, postgres and mariadb");
 }
 
 }  // namespace sluice::db

@@ -18,7 +18,7 @@ namespace sluice::db {
 /// What tools and tests ask of any driver; a program that serves sets its driver's own Settings.
 struct OpenOptions {
     std::uint32_t connections = 16;  ///< of a server's pool
-    /// False: a server is asked to prepare nothing, which is what a pooler in transaction mode needs.
+    /// False: PostgreSQL is asked to prepare nothing, which is what a pooler in transaction mode needs.
     bool prepare = true;
 };
 

@@ -3,6 +3,7 @@
 Ends with "N passed, N failed, N skipped", which tools/dev/report.py counts.
 """
 import contextlib
+import itertools
 import os
 import pathlib
 import pwd
@@ -24,18 +25,60 @@ def read_addresses(directory):
     return dict(line.split(" ", 1) for line in lines)
 
 
-def psql(address, sql):
-    return subprocess.run(["psql", "-XAtq", address, "-c", sql], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT_SECONDS)
+def answer_of(words, variables=None):
+    return subprocess.run(words, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT_SECONDS,
+                          env={**os.environ, **(variables or {})}).stdout
+
+
+class PostgresClient:
+    kind = "postgres"
+    account = "postgres"
+    refusal = "password authentication failed"
+    is_admin = "select rolsuper::int from pg_roles where rolname = current_user"
+
+    @staticmethod
+    def query(address, sql):
+        return answer_of(["psql", "-XAtq", address, "-c", sql])
+
+    @staticmethod
+    def pid(data):
+        return int((data / "postmaster.pid").read_text().split()[0])
+
+    @staticmethod
+    def blocked_program():
+        return "sh"
+
+
+class MariadbClient:
+    kind = "mariadb"
+    account = "mysql"
+    refusal = "Access denied"
+    is_admin = "select count(*) from information_schema.user_privileges where privilege_type = 'SUPER'"
+
+    @staticmethod
+    def query(address, sql):
+        user, rest = address.removeprefix("mariadb://").split(":", 1)
+        password, rest = rest.split("@")
+        port, database = rest.split(":")[1].split("/")
+        return answer_of(["mariadb", "--no-defaults", "-N", "-B", "-h127.0.0.1", f"-P{port}", f"-u{user}", database, "-e", sql], {"MYSQL_PWD": password})
+
+    @staticmethod
+    def pid(data):
+        return int((data.parent / "pid").read_text())
+
+    @staticmethod
+    def blocked_program():
+        return "id"
 
 
 class Traces:
     """What a run of servers could leave behind. Made while they run."""
 
-    def __init__(self, addresses):
-        self.data = pathlib.Path(addresses["postgres.data"])
+    def __init__(self, client, addresses):
+        self.data = pathlib.Path(addresses[f"{client.kind}.data"])
         self.home = self.data.parent.parent
-        self.port = int(addresses["postgres.admin"].rsplit(":", 1)[1].split("/")[0])
-        self.pid = int((self.data / "postmaster.pid").read_text().split()[0])
+        self.port = int(addresses[f"{client.kind}.admin"].rsplit(":", 1)[1].split("/")[0])
+        self.pid = client.pid(self.data)
         self.keeper_pid = int(pathlib.Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
         self.process = os.pidfd_open(self.pid)
         self.keeper = os.pidfd_open(self.keeper_pid)
@@ -55,7 +98,10 @@ class Traces:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
 
-class ServersTest(unittest.TestCase):
+class ServerCases:
+    """The cases of one kind of server; `client` knows how to talk to it."""
+    client = None
+
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory(prefix="sluice-servers-test-")
         self.addCleanup(self.folder.cleanup)
@@ -65,11 +111,11 @@ class ServersTest(unittest.TestCase):
         return subprocess.run([SERVERS, *words], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT_SECONDS * 2, **options)
 
     def start(self, *kinds):
-        done = self.servers("start", "postgres", *kinds, "--dir", str(self.directory))
+        done = self.servers("start", self.client.kind, *kinds, "--dir", str(self.directory))
         self.assertEqual(done.returncode, 0, done.stdout)
         self.addCleanup(self.servers, "stop", "--dir", str(self.directory))
         addresses = read_addresses(self.directory)
-        traces = Traces(addresses)
+        traces = Traces(self.client, addresses)
         self.addCleanup(traces.close)
         return addresses, traces
 
@@ -81,37 +127,129 @@ class ServersTest(unittest.TestCase):
 
     def run_in_background(self, command):
         """`tools/servers run postgres -- sh -c COMMAND` in a session of its own, once COMMAND printed a line."""
-        process = subprocess.Popen([SERVERS, "run", "postgres", "--", "sh", "-c", command], text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True)
+        process = subprocess.Popen([SERVERS, "run", self.client.kind, "--", "sh", "-c", command], text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True)
         self.addCleanup(process.stdout.close)
         line = process.stdout.readline().strip()
-        traces = Traces(read_addresses(pathlib.Path(line).parent))
+        traces = Traces(self.client, read_addresses(pathlib.Path(line).parent))
         self.addCleanup(traces.close)
         return process, traces
 
     def test_a_started_server_answers_both_roles_and_refuses_a_wrong_password(self):
         addresses, _ = self.start()
-        self.assertEqual(psql(addresses["postgres.admin"], "select rolsuper from pg_roles where rolname = current_user").stdout, "t\n")
-        made = psql(addresses["postgres.app"], "create table t(a int); insert into t values (7); select a from t")
-        self.assertEqual(made.stdout, "7\n")
-        self.assertEqual(psql(addresses["postgres.app"], "select rolsuper from pg_roles where rolname = current_user").stdout, "f\n")
-        user, rest = addresses["postgres.app"].rsplit(":", 2)[0], addresses["postgres.app"].split("@")[1]
-        refused = psql(f"{user}:wrong@{rest}", "select 1")
-        self.assertIn("password authentication failed", refused.stdout)
+        app = addresses[f"{self.client.kind}.app"]
+        self.assertEqual(self.client.query(addresses[f"{self.client.kind}.admin"], self.client.is_admin), "1\n")
+        self.assertEqual(self.client.query(app, "create table t(a int); insert into t values (7); select a from t"), "7\n")
+        self.assertEqual(self.client.query(app, self.client.is_admin), "0\n")
+        user, rest = app.rsplit(":", 2)[0], app.split("@")[1]
+        self.assertIn(self.client.refusal, self.client.query(f"{user}:wrong@{rest}", "select 1"))
 
     def test_the_server_runs_as_an_unprivileged_user_and_listens_on_loopback_only(self):
         _, traces = self.start()
         self.assertNotEqual(os.stat(f"/proc/{traces.pid}").st_uid, 0)
         if os.geteuid() == 0:
-            self.assertEqual(os.stat(f"/proc/{traces.pid}").st_uid, pwd.getpwnam("postgres").pw_uid)
+            self.assertEqual(os.stat(f"/proc/{traces.pid}").st_uid, pwd.getpwnam(self.client.account).pw_uid)
         listening = [line.split() for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]]
         places = [word[1] for word in listening if word[3] == "0A" and word[1].endswith(f":{traces.port:04X}")]
         self.assertEqual(places, [f"0100007F:{traces.port:04X}"])
+
+    def test_passwords_are_in_no_argument_list_and_the_file_is_ours_alone(self):
+        addresses, _ = self.start()
+        secret = addresses[f"{self.client.kind}.admin"].split(":")[2].split("@")[0]
+        for words in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                self.assertNotIn(secret.encode(), words.read_bytes(), words)
+        self.assertEqual((self.directory / "servers.txt").stat().st_mode & 0o077, 0)
+
+    def test_stop_leaves_nothing_and_may_be_repeated(self):
+        _, traces = self.start()
+        self.assertEqual(self.servers("stop", "--dir", str(self.directory)).returncode, 0)
+        self.expect_nothing_left(traces)
+        self.assertFalse((self.directory / "servers.txt").exists())
+        self.assertEqual(self.servers("stop", "--dir", str(self.directory)).returncode, 0)
+
+    def test_a_second_start_in_one_directory_is_refused(self):
+        self.start()
+        again = self.servers("start", self.client.kind, "--dir", str(self.directory))
+        self.assertNotEqual(again.returncode, 0)
+        self.assertIn("already", again.stdout)
+
+    def test_run_ends_with_the_status_of_its_command(self):
+        for status in (0, 3):
+            done = self.servers("run", self.client.kind, "--", "sh", "-c", f"cat $SLUICE_TEST_SERVERS; exit {status}")
+            self.assertEqual(done.returncode, status, done.stdout)
+            home = pathlib.Path(done.stdout.split(f"{self.client.kind}.data ")[1].strip()).parent.parent
+            self.assertFalse(home.exists())
+
+    def test_a_run_that_is_interrupted_or_terminated_leaves_nothing(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            process, traces = self.run_in_background("echo $SLUICE_TEST_SERVERS; exec sleep 600")
+            os.killpg(process.pid, number)
+            self.assertEqual(process.wait(LIMIT_SECONDS), 128 + number)
+            self.expect_nothing_left(traces)
+
+    def test_a_run_that_is_killed_leaves_nothing(self):
+        process, traces = self.run_in_background("echo $SLUICE_TEST_SERVERS; exec sleep 600")
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(LIMIT_SECONDS)
+        self.expect_nothing_left(traces)
+
+    def test_started_servers_end_with_the_process_that_started_them(self):
+        # A shell starts them, as ctest does, and ends without stopping them.
+        script = f"{SERVERS} start {self.client.kind} --dir {self.directory} && cat {self.directory}/servers.txt && echo && read wait"
+        shell = subprocess.Popen(["bash", "-c", script], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        lines = itertools.takewhile(str.strip, shell.stdout)
+        traces = Traces(self.client, dict(line.strip().split(" ", 1) for line in lines))
+        self.addCleanup(traces.close)
+        shell.kill()
+        shell.wait(LIMIT_SECONDS)
+        shell.stdin.close()
+        shell.stdout.close()
+        self.expect_nothing_left(traces)
+
+    def test_a_killed_keeper_takes_the_server_along_and_the_next_start_removes_its_directory(self):
+        _, traces = self.start()
+        os.kill(traces.keeper_pid, signal.SIGKILL)
+        self.assertTrue(traces.wait_for_the_process(), "the server still runs")
+        self.assertFalse(traces.port_answers())
+        self.assertTrue(traces.home.exists())
+        self.start()
+        self.assertFalse(traces.home.exists())
+
+    def test_a_killed_server_revives_with_its_port_and_data(self):
+        addresses, traces = self.start()
+        app = addresses[f"{self.client.kind}.app"]
+        self.client.query(app, "create table t(a int); insert into t values (7)")
+        for order in ("kill", "halt"):
+            told = self.servers("tell", order, self.client.kind, "--dir", str(self.directory))
+            self.assertEqual(told.returncode, 0, told.stdout)
+            self.assertFalse(traces.port_answers())
+            told = self.servers("tell", "revive", self.client.kind, "--dir", str(self.directory))
+            self.assertEqual(told.returncode, 0, told.stdout)
+            self.assertEqual(self.client.query(app, "select a from t"), "7\n")
+
+    def test_a_server_that_cannot_start_says_why_and_leaves_nothing(self):
+        blocked, temporary = self.directory / "bin", self.directory / "tmp"
+        blocked.mkdir()
+        temporary.mkdir()
+        program = blocked / self.client.blocked_program()
+        program.write_text("#!/bin/bash\necho planned failure; exit 1\n")
+        program.chmod(0o755)
+        self.directory.chmod(0o755)
+        environment = {**os.environ, "PATH": f"{blocked}:{os.environ['PATH']}", "TMPDIR": str(temporary)}
+        done = self.servers("start", self.client.kind, "--dir", str(self.directory / "state"), env=environment)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("planned failure", done.stdout)
+        self.assertEqual(list(temporary.iterdir()), [])
+
+
+class PostgresTest(ServerCases, unittest.TestCase):
+    client = PostgresClient
 
     def test_a_pooler_stands_before_the_server_in_transaction_mode_and_ends_with_it(self):
         addresses, traces = self.start("pgbouncer")
         port = int(addresses["pgbouncer.app"].rsplit(":", 1)[1].split("/")[0])
         self.assertNotEqual(port, traces.port)
-        self.assertEqual(psql(addresses["pgbouncer.app"], "select current_user || ' ' || current_database()").stdout, "sluice_app sluice\n")
+        self.assertEqual(self.client.query(addresses["pgbouncer.app"], "select current_user || ' ' || current_database()"), "sluice_app sluice\n")
         with self.talk(addresses["pgbouncer.app"]) as first, self.talk(addresses["pgbouncer.app"]) as second:
             held = self.ask(first, "begin; select pg_backend_pid();")
             other = self.ask(second, "select pg_backend_pid();")
@@ -122,7 +260,7 @@ class ServersTest(unittest.TestCase):
             self.assertEqual(len({self.ask(first, "select pg_backend_pid();") for _ in range(2)}), 2)
         told = [self.servers("tell", order, "pgbouncer", "--dir", str(self.directory)).returncode for order in ("kill", "revive")]
         self.assertEqual(told, [0, 0])
-        self.assertEqual(psql(addresses["pgbouncer.app"], "select 7").stdout, "7\n")
+        self.assertEqual(self.client.query(addresses["pgbouncer.app"], "select 7"), "7\n")
         self.assertEqual(self.servers("stop", "--dir", str(self.directory)).returncode, 0)
         self.expect_nothing_left(traces)
         with socket.socket() as probe:
@@ -142,41 +280,6 @@ class ServersTest(unittest.TestCase):
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("pgbouncer wants postgres before it", done.stdout)
 
-    def test_passwords_are_in_no_argument_list_and_the_file_is_ours_alone(self):
-        addresses, _ = self.start()
-        secret = addresses["postgres.admin"].split(":")[2].split("@")[0]
-        for words in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
-            with contextlib.suppress(OSError):
-                self.assertNotIn(secret.encode(), words.read_bytes(), words)
-        self.assertEqual((self.directory / "servers.txt").stat().st_mode & 0o077, 0)
-
-    def test_stop_leaves_nothing_and_may_be_repeated(self):
-        _, traces = self.start()
-        self.assertEqual(self.servers("stop", "--dir", str(self.directory)).returncode, 0)
-        self.expect_nothing_left(traces)
-        self.assertFalse((self.directory / "servers.txt").exists())
-        self.assertEqual(self.servers("stop", "--dir", str(self.directory)).returncode, 0)
-
-    def test_a_second_start_in_one_directory_is_refused(self):
-        self.start()
-        again = self.servers("start", "postgres", "--dir", str(self.directory))
-        self.assertNotEqual(again.returncode, 0)
-        self.assertIn("already", again.stdout)
-
-    def test_run_ends_with_the_status_of_its_command(self):
-        for status in (0, 3):
-            done = self.servers("run", "postgres", "--", "sh", "-c", f"cat $SLUICE_TEST_SERVERS; exit {status}")
-            self.assertEqual(done.returncode, status, done.stdout)
-            home = pathlib.Path(done.stdout.split("postgres.data ")[1].strip()).parent.parent
-            self.assertFalse(home.exists())
-
-    def test_a_run_that_is_interrupted_or_terminated_leaves_nothing(self):
-        for number in (signal.SIGINT, signal.SIGTERM):
-            process, traces = self.run_in_background("echo $SLUICE_TEST_SERVERS; exec sleep 600")
-            os.killpg(process.pid, number)
-            self.assertEqual(process.wait(LIMIT_SECONDS), 128 + number)
-            self.expect_nothing_left(traces)
-
     def test_a_signal_to_the_run_alone_reaches_its_command_once(self):
         # Ends with the number of signals that it got, a moment after the first.
         count = "n=0; trap 'n=$((n + 1))' INT; echo $SLUICE_TEST_SERVERS; while [ $n = 0 ]; do sleep 0.05; done; sleep 0.2; exit $n"
@@ -185,45 +288,6 @@ class ServersTest(unittest.TestCase):
             send(process.pid, signal.SIGINT)
             self.assertEqual(process.wait(LIMIT_SECONDS), 1)
             self.expect_nothing_left(traces)
-
-    def test_a_run_that_is_killed_leaves_nothing(self):
-        process, traces = self.run_in_background("echo $SLUICE_TEST_SERVERS; exec sleep 600")
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait(LIMIT_SECONDS)
-        self.expect_nothing_left(traces)
-
-    def test_started_servers_end_with_the_process_that_started_them(self):
-        # A shell starts them, as ctest does, and ends without stopping them.
-        script = f"{SERVERS} start postgres --dir {self.directory} && cat {self.directory}/servers.txt && read wait"
-        shell = subprocess.Popen(["bash", "-c", script], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        lines = [shell.stdout.readline() for _ in range(3)]
-        traces = Traces(dict(line.strip().split(" ", 1) for line in lines))
-        self.addCleanup(traces.close)
-        shell.kill()
-        shell.wait(LIMIT_SECONDS)
-        shell.stdin.close()
-        shell.stdout.close()
-        self.expect_nothing_left(traces)
-
-    def test_a_killed_keeper_takes_the_server_along_and_the_next_start_removes_its_directory(self):
-        _, traces = self.start()
-        os.kill(traces.keeper_pid, signal.SIGKILL)
-        self.assertTrue(traces.wait_for_the_process(), "the server still runs")
-        self.assertFalse(traces.port_answers())
-        self.assertTrue(traces.home.exists())
-        self.start()
-        self.assertFalse(traces.home.exists())
-
-    def test_a_killed_server_revives_with_its_port_and_data(self):
-        addresses, traces = self.start()
-        psql(addresses["postgres.app"], "create table t(a int); insert into t values (7)")
-        for order in ("kill", "halt"):
-            told = self.servers("tell", order, "postgres", "--dir", str(self.directory))
-            self.assertEqual(told.returncode, 0, told.stdout)
-            self.assertFalse(traces.port_answers())
-            told = self.servers("tell", "revive", "postgres", "--dir", str(self.directory))
-            self.assertEqual(told.returncode, 0, told.stdout)
-            self.assertEqual(psql(addresses["postgres.app"], "select a from t").stdout, "7\n")
 
     def keep(self, folder, command, *more):
         return self.servers("run", "postgres", "--keep", str(folder), *more, "--", "sh", "-c", command)
@@ -272,22 +336,24 @@ class ServersTest(unittest.TestCase):
         self.assertNotEqual(done.returncode, 0)
         self.assertIn(f"may not enter {self.directory}", done.stdout)
 
-    def test_a_server_that_cannot_start_says_why_and_leaves_nothing(self):
-        blocked, temporary = self.directory / "bin", self.directory / "tmp"
-        blocked.mkdir()
-        temporary.mkdir()
-        (blocked / "sh").write_text("#!/bin/bash\necho planned failure; exit 1\n")
-        (blocked / "sh").chmod(0o755)
-        self.directory.chmod(0o755)
-        environment = {**os.environ, "PATH": f"{blocked}:{os.environ['PATH']}", "TMPDIR": str(temporary)}
-        done = self.servers("start", "postgres", "--dir", str(self.directory / "state"), env=environment)
-        self.assertNotEqual(done.returncode, 0)
-        self.assertIn("planned failure", done.stdout)
-        self.assertEqual(list(temporary.iterdir()), [])
+
+class MariadbTest(ServerCases, unittest.TestCase):
+    client = MariadbClient
+
+
+class SeveralTest(unittest.TestCase):
+    def test_two_kinds_run_side_by_side_and_leave_nothing(self):
+        done = subprocess.run([SERVERS, "run", "postgres", "mariadb", "--", "sh", "-c", "cat $SLUICE_TEST_SERVERS"], text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT_SECONDS * 2)
+        self.assertEqual(done.returncode, 0, done.stdout)
+        addresses = dict(line.split(" ", 1) for line in done.stdout.splitlines())
+        self.assertLessEqual({f"{kind}.{name}" for kind in ("mariadb", "postgres") for name in ("admin", "app", "data")}, set(addresses))
+        self.assertEqual({pathlib.Path(addresses[f"{kind}.data"]).exists() for kind in ("mariadb", "postgres")}, {False})
 
 
 def main():
-    result = unittest.TextTestRunner(verbosity=2).run(unittest.defaultTestLoader.loadTestsFromTestCase(ServersTest))
+    loaded = unittest.TestSuite(map(unittest.defaultTestLoader.loadTestsFromTestCase, (PostgresTest, MariadbTest, SeveralTest)))
+    result = unittest.TextTestRunner(verbosity=2).run(loaded)
     bad = len(result.failures) + len(result.errors)
     print(f"{result.testsRun - bad - len(result.skipped)} passed, {bad} failed, {len(result.skipped)} skipped")
     sys.exit(1 if bad else 0)

@@ -104,7 +104,7 @@ cmd_mutants() {
     [[ -f tests/mutants.txt ]] || die "mutants: this tree has no tests/mutants.txt"
     configure asan
     build asan tests_unit tests_contract
-    tools/servers run postgres pgbouncer -- python3 tools/dev/mutants.py --build build/asan --list tests/mutants.txt
+    tools/servers run postgres pgbouncer mariadb -- python3 tools/dev/mutants.py --build build/asan --list tests/mutants.txt
 }
 
 # Sources that differ from main; on main itself those of the last commit. Uncommitted ones always count.

@@ -5,12 +5,12 @@ build_packages=(
     clang-19 mold ninja-build ccache cmake python3
     libboost1.81-dev libboost-json1.81-dev libboost-system1.81-dev libboost-url1.81-dev
     libssl-dev libsqlite3-dev libspdlog-dev libfmt-dev prometheus-cpp-dev libtomlplusplus-dev libcli11-dev zlib1g-dev
-    libpq-dev libgtest-dev libgmock-dev libbenchmark-dev
+    libpq-dev libmariadb-dev libgtest-dev libgmock-dev libbenchmark-dev
     nodejs npm
 )
 test_packages=(
     g++ clang-tidy-19 clang-format-19 libclang-rt-19-dev llvm-19
-    sqlite3 curl chromium postgresql pgbouncer
+    sqlite3 curl chromium postgresql pgbouncer mariadb-server openssl
 )
 
 # What `./dev demo --database …` needs besides.
@@ -19,7 +19,7 @@ server_packages=(postgresql)
 # Packages that are only a program: one on PATH from anywhere else will do.
 declare -A program_of=(
     [clang-19]=clang++-19 [clang-tidy-19]=clang-tidy-19 [clang-format-19]=clang-format-19 [g++]=g++ [mold]=mold
-    [ninja-build]=ninja [ccache]=ccache [cmake]=cmake [python3]=python3 [sqlite3]=sqlite3 [curl]=curl
+    [ninja-build]=ninja [ccache]=ccache [cmake]=cmake [python3]=python3 [sqlite3]=sqlite3 [curl]=curl [openssl]=openssl
     [nodejs]=node [npm]=npm [chromium]=chromium
 )
 

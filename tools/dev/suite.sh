@@ -157,7 +157,7 @@ part_mutants() {
     [[ -f tests/mutants.txt ]] || { no_targets "no tests/mutants.txt" && return; }
     [[ -z $only ]] || { configure asan && build asan tests_unit tests_contract; } || return 1
     local status=0
-    tools/servers run postgres pgbouncer -- python3 tools/dev/mutants.py --build build/asan --list tests/mutants.txt --results "$part_results/checks.tsv" || status=1
+    tools/servers run postgres pgbouncer mariadb -- python3 tools/dev/mutants.py --build build/asan --list tests/mutants.txt --results "$part_results/checks.tsv" || status=1
     if [[ -f build/release/sluice/core/libsluice_core.a ]]; then
         checked "no planted defect in the release build" mutants-absent.log only_asan_has_mutants || status=1
     fi

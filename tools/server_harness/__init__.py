@@ -5,7 +5,8 @@ A kind is a class with `name`, `account` (whom root becomes for it), `prepare()`
 is kept) and `stop_signals` (orderly first). It is given `databases`, the names of those it must have. One that
 `needs` another kind, named before it, finds that in `behind`.
 """
+from .mariadb import Mariadb
 from .pgbouncer import Pgbouncer
 from .postgres import Postgres
 
-KINDS = {kind.name: kind for kind in (Postgres, Pgbouncer)}
+KINDS = {kind.name: kind for kind in (Postgres, Pgbouncer, Mariadb)}

@@ -26,11 +26,15 @@ Task<std::int64_t> read_count(db::DataSource& source, std::string table) {
 }  // namespace
 
 std::vector<const Driver*> drivers() {
+    std::vector<const Driver*> built{&sqlite_driver()};
 #ifdef SLUICE_POSTGRES
-    return {&sqlite_driver(), &postgres_driver(), &pgbouncer_driver()};
-#else
-    return {&sqlite_driver()};
+    built.push_back(&postgres_driver());
+    built.push_back(&pgbouncer_driver());
 #endif
+#ifdef SLUICE_MARIADB
+    built.push_back(&mariadb_driver());
+#endif
+    return built;
 }
 
 void DbContract::SetUp() {

@@ -58,6 +58,7 @@ public:
 
 [[nodiscard]] const Driver& sqlite_driver();
 [[nodiscard]] const Driver& postgres_driver();
+[[nodiscard]] const Driver& mariadb_driver();
 /// PostgreSQL behind PgBouncer in transaction mode.
 [[nodiscard]] const Driver& pgbouncer_driver();
 

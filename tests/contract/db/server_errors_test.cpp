@@ -1,4 +1,8 @@
 // What only a server can do to its clients, provoked on the real one.
+#include <algorithm>
+#include <array>
+#include <utility>
+
 #include "gate.hpp"
 #include "server_world.hpp"
 #include "tests/servers/own_server.hpp"
@@ -69,28 +73,50 @@ TEST_P(DbServerErrors, a_deadlock_ends_one_unit_as_serialization_and_lets_the_ot
         << first << ", " << second;
 }
 
-/// Reads what another unit changes, and changes it too.
-Task<void> read_then_write(ServerContract& test, db::UnitOfWork& unit, bool with_rival) {
+/// Two units that read one row, each before the other writes it; only the first tries wait for each other.
+struct Rivals {
+    explicit Rivals(runtime::Shard& shard) : has_read{runtime::Wake(shard), runtime::Wake(shard)} {}
+    std::array<runtime::Wake, 2> has_read;
+    int tries = 0;
+};
+
+Task<void> read_then_write(db::UnitOfWork& unit, Rivals& rivals, std::size_t mine, bool& again) {
+    ++rivals.tries;
     co_await unit.query("select name from item where id = 1");
-    if (with_rival) {
-        const auto rival = co_await test.source().acquire(db::AccessIntent::write);
-        co_await rival->execute("update item set name = 'rival' where id = 1");
+    if (!std::exchange(again, true)) {
+        rivals.has_read[mine].notify();
+        co_await rivals.has_read[1 - mine].wait();
     }
     co_await unit.execute("update item set name = name || '!' where id = 1");
+}
+
+/// How both ended, in alphabetical order.
+Task<std::string> run_rivals(ServerContract& test, Rivals& rivals, db::TransactionOptions options) {
+    std::array<std::string, 2> ended;
+    std::array<bool, 2> again{};
+    runtime::TaskScope scope(test.shard(), {});
+    for (std::size_t i = 0; i < 2; ++i) {
+        const auto body = [&rivals, &again, i](db::UnitOfWork& unit) {
+            return read_then_write(unit, rivals, i, again[i]);
+        };
+        scope.spawn("rival", DbContract::note(ended[i], test.source().transaction(options, body)));
+    }
+    co_await scope.join();
+    std::ranges::sort(ended);
+    co_return ended[0] + " " + ended[1];
 }
 
 TEST_P(DbServerErrors, a_serialization_failure_has_its_kind_and_the_body_runs_again_if_asked) {
     execute("insert into item values (1, 'a')");
     for (const int retries : {0, 1}) {
-        int tries = 0;
+        Rivals rivals(shard());
         db::TransactionOptions options;
         options.isolation = db::Isolation::serializable;
         options.retry_serialization = retries;
-        const auto body = [&](db::UnitOfWork& unit) { return read_then_write(*this, unit, ++tries == 1); };
-        EXPECT_EQ(outcome(body, options), retries == 0 ? "serialization" : "ok");
-        EXPECT_EQ(tries, retries + 1);
+        EXPECT_EQ(wait(run_rivals(*this, rivals, options)), retries == 0 ? "ok serialization" : "ok ok");
+        EXPECT_EQ(rivals.tries, 2 + retries);
     }
-    EXPECT_EQ(number("select count(*) from item where name = 'rival!'"), 1);
+    EXPECT_EQ(number("select count(*) from item where name = 'a!!!'"), 1);
 }
 
 TEST_P(DbServerErrors, isolation_levels_reach_the_server) {
@@ -235,11 +261,11 @@ TEST_P(DbServerErrors, a_stopped_or_killed_server_is_a_connection_error_until_it
     const servers::OwnServer server(kind().prefix);
     db::DataSource& own = open(server.address(kind().prefix + ".app"));
     const auto insert = [](std::int64_t id) { return [id](db::UnitOfWork& unit) { return insert_item(unit, id); }; };
-    EXPECT_EQ(outcome_on(own,
-                         [](db::UnitOfWork& unit) -> Task<void> {
-                             co_await unit.execute("create table item(id bigint, name text)");
-                         }),
-              "ok");
+    const auto create = [](db::DataSource& source) -> Task<void> {
+        const auto connection = co_await source.acquire(db::AccessIntent::write);
+        co_await connection->execute("create table item(id bigint, name text)");
+    };
+    wait(create(own));
     std::int64_t id = 0;
     for (const std::string order : {"halt", "kill"}) {
         EXPECT_EQ(outcome_on(own, insert(++id)), "ok");

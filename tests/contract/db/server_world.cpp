@@ -17,6 +17,8 @@ Task<std::int64_t> read_number(db::DataSource& source, std::string sql) {
 }  // namespace
 
 std::vector<const ServerKind*> server_kinds() {
+    std::vector<const ServerKind*> built;
+#ifdef SLUICE_POSTGRES
     static const ServerKind postgres{
         .driver = &postgres_driver(),
         .prefix = "postgres",
@@ -31,7 +33,25 @@ std::vector<const ServerKind*> server_kinds() {
         .set_statement_limit = "set local statement_timeout = '1s'",
         .set_lock_limit = "set local lock_timeout = '1s'",
     };
-    return {&postgres};
+    built.push_back(&postgres);
+#endif
+#ifdef SLUICE_MARIADB
+    static const ServerKind mariadb{
+        .driver = &mariadb_driver(),
+        .prefix = "mariadb",
+        .kill_others =
+            "begin not atomic for other in (select id from information_schema.processlist where db = database() and "
+            "id <> connection_id()) do kill other.id; end for; end",
+        .own_id = "select connection_id()",
+        .sleep = "select sleep(600)",
+        .sleepers =
+            "select count(*) from information_schema.processlist where db = database() and info = 'select sleep(600)'",
+        .set_statement_limit = "set max_statement_time = 1",
+        .set_lock_limit = "set innodb_lock_wait_timeout = 1",
+    };
+    built.push_back(&mariadb);
+#endif
+    return built;
 }
 
 void ServerContract::SetUp() {
@@ -52,7 +72,11 @@ void ServerContract::TearDown() {
 }
 
 db::DataSource& ServerContract::open(const std::string& address) {
-    others_.push_back(kind().driver->open(address, metrics_));
+    return add(kind().driver->open(address, metrics_));
+}
+
+db::DataSource& ServerContract::add(std::shared_ptr<db::DataSource> source) {
+    others_.push_back(std::move(source));
     return *others_.back();
 }
 

@@ -16,7 +16,7 @@ struct ServerKind {
     std::string own_id;               ///< a query for the connection's number on the server
     std::string sleep;                ///< a statement that takes ten minutes
     std::string sleepers;             ///< a query for how many connections to this database run such a statement
-    std::string set_statement_limit;  ///< one second, for the rest of the unit
+    std::string set_statement_limit;  ///< one second, for the rest of the unit at least
     std::string set_lock_limit;       ///< likewise, for locks
 };
 
@@ -34,6 +34,7 @@ public:
     [[nodiscard]] std::string address() const { return sandbox_->location(); }
     /// A further data source, closed with the case.
     [[nodiscard]] db::DataSource& open(const std::string& address);
+    [[nodiscard]] db::DataSource& add(std::shared_ptr<db::DataSource> source);
 
     template <class T>
     T wait(Task<T> task) {

@@ -6,7 +6,6 @@
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/basic_resolver.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/system/system_error.hpp>
 
 #include "sluice/db/internal/failures.hpp"
@@ -18,41 +17,10 @@ namespace sluice::db::postgres {
 namespace {
 
 using Keywords = std::vector<std::pair<std::string, std::string>>;
-using Socket = boost::asio::posix::basic_stream_descriptor<runtime::Executor>;
-using ConnectTimer =
-    boost::asio::basic_waitable_timer<std::chrono::steady_clock, boost::asio::wait_traits<std::chrono::steady_clock>,
-                                      runtime::Executor>;
+using db::internal::Alarm;
+using db::internal::ForeignSocket;
+using db::internal::Ready;
 using Resolver = boost::asio::ip::basic_resolver<boost::asio::ip::tcp, runtime::Executor>;
-
-/// Ends what is under way when the time is over.
-class Alarm {
-public:
-    Alarm(runtime::Executor executor, core::SteadyTime at) : state_(std::make_shared<State>(executor, at)) {
-        state_->timer.async_wait([state = state_](boost::system::error_code stopped) {
-            if (stopped) return;
-            state->rang = true;
-            if (state->end) state->end();
-        });
-    }
-    ~Alarm() {
-        state_->end = nullptr;
-        state_->timer.cancel();
-    }
-    Alarm(const Alarm&) = delete;
-    Alarm& operator=(const Alarm&) = delete;
-
-    void ends(std::function<void()> end) { state_->end = std::move(end); }
-    [[nodiscard]] bool rang() const noexcept { return state_->rang; }
-
-private:
-    struct State {
-        State(runtime::Executor executor, core::SteadyTime at) : timer(executor, at) {}
-        ConnectTimer timer;
-        std::function<void()> end;
-        bool rang = false;
-    };
-    std::shared_ptr<State> state_;  // shared with the timer's handler
-};
 
 bool has_keyword(const Keywords& parameters, std::string_view keyword) {
     return std::ranges::any_of(parameters, [&](const auto& each) { return each.first == keyword; });
@@ -75,9 +43,8 @@ Task<Keywords> resolved(const LinkSettings& settings, Alarm& alarm) {
     boost::asio::ip::make_address(settings.dsn.host, no_address);
     if (!no_address || settings.dsn.is_socket_folder() || has_keyword(parameters, "hostaddr")) co_return parameters;
     Resolver resolver(co_await boost::asio::this_coro::executor);
-    alarm.ends([&resolver] { resolver.cancel(); });
+    const Alarm::Ends ends(alarm, [&resolver] { resolver.cancel(); });
     const auto found = co_await resolver.async_resolve(settings.dsn.host, settings.dsn.port, runtime::use_task);
-    alarm.ends(nullptr);
     std::string hosts;
     std::string addresses;
     std::string ports;
@@ -112,21 +79,14 @@ ConnectionHandle begin_connecting(const Keywords& parameters) {
 
 /// libpq opens another socket for the next address, so each wait watches the one it has now.
 Task<void> until_connected(PGconn* connection, Alarm& alarm) {
-    const runtime::Executor executor = co_await boost::asio::this_coro::executor;
     PostgresPollingStatusType step = PGRES_POLLING_WRITING;
     while (step == PGRES_POLLING_READING || step == PGRES_POLLING_WRITING) {
-        Socket socket(executor, PQsocket(connection));
-        alarm.ends([&socket] { socket.cancel(); });
-        const auto wanted = step == PGRES_POLLING_READING ? Socket::wait_read : Socket::wait_write;
-        std::exception_ptr error;
-        try {
-            co_await socket.async_wait(wanted, runtime::use_task);
-        } catch (...) {  // rethrown below, once libpq has its descriptor back
-            error = std::current_exception();
+        {
+            ForeignSocket socket(PQsocket(connection));
+            const Alarm::Ends ends(alarm, [&socket] { socket.cancel(); });
+            const Ready wanted = step == PGRES_POLLING_READING ? Ready::to_read : Ready::to_write;
+            co_await socket.wait(wanted, Hearing::normal);
         }
-        alarm.ends(nullptr);
-        socket.release();
-        if (error) std::rethrow_exception(error);
         step = PQconnectPoll(connection);
     }
 }
@@ -145,9 +105,8 @@ void ignore_notice(void*, const PGresult*) {}
 
 Task<std::unique_ptr<Link>> Link::connect(std::shared_ptr<const LinkSettings> settings,
                                           std::shared_ptr<Canceller> canceller, core::SteadyTime deadline) {
-    const runtime::Executor executor = co_await boost::asio::this_coro::executor;
     const auto until = std::min(deadline, std::chrono::steady_clock::now() + settings->connect_timeout);
-    Alarm alarm(executor, until);
+    Alarm alarm(until);
     ConnectionHandle connection;
     std::exception_ptr error;
     try {

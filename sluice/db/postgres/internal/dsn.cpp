@@ -1,11 +1,8 @@
 #include "sluice/db/postgres/internal/dsn.hpp"
 
-#include <algorithm>
 #include <array>
-#include <charconv>
-#include <optional>
 
-#include <fmt/format.h>
+#include "sluice/db/internal/server_dsn.hpp"
 
 namespace sluice::db::postgres {
 namespace {
@@ -38,126 +35,20 @@ constexpr std::array<std::string_view, 24> kKeywords{"application_name",
                                                      "ssl_max_protocol_version",
                                                      "tcp_user_timeout"};
 
-int digit_of(char c) noexcept {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
-std::optional<std::string> decode_percent(std::string_view text) {
-    std::string decoded;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] != '%') {
-            decoded += text[i];
-            continue;
-        }
-        if (i + 2 >= text.size()) return std::nullopt;
-        const int high = digit_of(text[i + 1]);
-        const int low = digit_of(text[i + 2]);
-        // A NUL would end the value early inside libpq.
-        if (high < 0 || low < 0 || high + low == 0) return std::nullopt;
-        decoded += static_cast<char>(high * 16 + low);
-        i += 2;
-    }
-    return decoded;
-}
-
-/// Cuts `text` at the first `mark`; the rest without it, or nothing if there is none.
-std::optional<std::string_view> cut_at(std::string_view& text, char mark) {
-    const std::size_t at = text.find(mark);
-    if (at == std::string_view::npos) return std::nullopt;
-    const std::string_view rest = text.substr(at + 1);
-    text = text.substr(0, at);
-    return rest;
-}
-
-bool is_port(std::string_view text) {
-    unsigned port = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-    return error == std::errc{} && end == text.data() + text.size() && port >= 1 && port <= 65'535;
-}
-
-/// The parts of the string, still percent-encoded.
-struct Parts {
-    std::string_view user;
-    std::string_view password;
-    std::string_view host;
-    std::string_view port;
-    std::string_view database;
-    std::string_view query;
-};
-
-std::optional<Parts> split_parts(std::string_view rest) {
-    Parts parts;
-    if (const auto query = cut_at(rest, '?')) parts.query = *query;
-    // A raw `?`, `/` or `@` in a password would move its rest into a part that messages show.
-    if (parts.query.find('@') != std::string_view::npos) return std::nullopt;
-    if (const auto database = cut_at(rest, '/')) parts.database = *database;
-    if (parts.database.find_first_of("@/") != std::string_view::npos) return std::nullopt;
-    if (auto host = cut_at(rest, '@')) {
-        parts.user = rest;
-        if (const auto password = cut_at(parts.user, ':')) parts.password = *password;
-        rest = *host;
-    }
-    if (rest.find('@') != std::string_view::npos) return std::nullopt;
-    if (rest.starts_with('[')) {
-        rest.remove_prefix(1);
-        const auto after = cut_at(rest, ']');
-        if (!after || (!after->empty() && !after->starts_with(':'))) return std::nullopt;
-        parts.host = rest;
-        parts.port = after->empty() ? *after : after->substr(1);
-    } else {
-        parts.host = rest;
-        if (const auto port = cut_at(parts.host, ':')) parts.port = *port;
-    }
-    return parts;
-}
-
-std::optional<std::string> add_query(Dsn& dsn, std::string_view query) {
-    while (!query.empty()) {
-        std::string_view item = query;
-        query = cut_at(item, '&').value_or(std::string_view());
-        std::string_view keyword = item;
-        const auto encoded = cut_at(keyword, '=');
-        if (std::ranges::find(kKeywords, keyword) == kKeywords.end()) {
-            return fmt::format("the keyword \"{}\" is not one that may follow `?`", keyword);
-        }
-        const auto value = encoded ? decode_percent(*encoded) : std::nullopt;
-        if (!value) return fmt::format("the value of \"{}\" is missing or wrongly percent-encoded", keyword);
-        dsn.parameters.emplace_back(keyword, *value);
-    }
-    return std::nullopt;
-}
-
 }  // namespace
 
 std::expected<Dsn, std::string> parse_dsn(std::string_view text) {
     for (std::string_view scheme : {"postgresql://", "postgres://"}) {
         if (!text.starts_with(scheme)) continue;
-        const auto parts = split_parts(text.substr(scheme.size()));
-        if (!parts) {
-            return Refusal("the string is not user:password@host:port/database; percent-encode / ? @ : in its parts");
-        }
-        const auto user = decode_percent(parts->user);
-        const auto password = decode_percent(parts->password);
-        const auto host = decode_percent(parts->host);
-        const auto database = decode_percent(parts->database);
-        if (!user || !password || !host || !database) return Refusal("a part is wrongly percent-encoded");
-        if (host->empty()) return Refusal("the host is missing");
-        if (host->find(',') != std::string::npos)
-            return Refusal("one host is expected; a replica has a string of its own");
-        if (user->empty()) return Refusal("the user is missing");
-        if (database->empty()) return Refusal("the database is missing");
-        if (!parts->port.empty() && !is_port(parts->port)) return Refusal("the port is not in 1..65535");
-
+        const auto parts = db::internal::parse_server_dsn(text.substr(scheme.size()), "5432", kKeywords);
+        if (!parts) return Refusal(parts.error());
         Dsn dsn;
-        dsn.host = *host;
-        dsn.port = parts->port.empty() ? std::string("5432") : std::string(parts->port);
-        dsn.place = fmt::format("{}:{}/{}", dsn.host, dsn.port, *database);
-        dsn.parameters = {{"host", dsn.host}, {"port", dsn.port}, {"user", *user}, {"dbname", *database}};
-        if (!password->empty()) dsn.parameters.emplace_back("password", *password);
-        if (auto refused = add_query(dsn, parts->query)) return Refusal(std::move(*refused));
+        dsn.host = parts->host;
+        dsn.port = parts->port;
+        dsn.place = parts->place();
+        dsn.parameters = {{"host", dsn.host}, {"port", dsn.port}, {"user", parts->user}, {"dbname", parts->database}};
+        if (!parts->password.empty()) dsn.parameters.emplace_back("password", parts->password);
+        dsn.parameters.insert(dsn.parameters.end(), parts->keywords.begin(), parts->keywords.end());
         return dsn;
     }
     return Refusal("the scheme is not postgres://");

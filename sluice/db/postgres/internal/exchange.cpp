@@ -41,12 +41,6 @@ bool all_binary(const PGresult* description) {
 
 }  // namespace
 
-void Reply::rethrow() const {
-    if (interrupted) throw boost::system::system_error(boost::asio::error::operation_aborted);
-    if (error) throw Error(*error);
-    if (loss) throw Error(*loss);
-}
-
 void Exchange::add_control(std::string sql) {
     texts_.push_back(std::make_unique<std::string>(std::move(sql)));
     items_.push_back({*texts_.back(), Parameters({}), true, {}});

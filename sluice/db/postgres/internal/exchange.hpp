@@ -6,28 +6,18 @@
 //     const Reply reply = co_await exchange.run(Hearing::normal);
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "sluice/db/error.hpp"
+#include "sluice/db/internal/reply.hpp"
 #include "sluice/db/postgres/internal/link.hpp"
 #include "sluice/db/postgres/internal/parameters.hpp"
-#include "sluice/db/row.hpp"
 #include "sluice/db/statement.hpp"
 
 namespace sluice::db::postgres {
 
-struct Reply {
-    std::vector<Result> results;  ///< of the statements before the first error, controls apart
-    std::optional<Error> error;   ///< the first statement that failed; those behind it did not run
-    std::optional<Error> loss;  ///< the connection went away; what it had not answered by then may or may not have run
-    bool interrupted = false;   ///< the coroutine was cancelled; the server was told, and the results were read anyway
-    std::string last_tag;       ///< of the last statement that was answered: "COMMIT", "INSERT 0 1"
-
-    [[nodiscard]] bool failed() const noexcept { return error || loss; }
-    /// Throws the cancellation, the error or the loss, if there is one.
-    void rethrow() const;
+struct Reply : db::internal::Reply {
+    std::string last_tag;  ///< of the last statement that was answered: "COMMIT", "INSERT 0 1"
 };
 
 /// Used once. Statements must outlive it.

@@ -2,36 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 
-#include "sluice/db/internal/sql_scanner.hpp"
+#include "sluice/db/internal/first_words.hpp"
 
 namespace sluice::db::postgres {
-namespace {
 
-/// The first words of a statement, in upper case.
-class FirstWords {
-public:
-    explicit FirstWords(std::string_view sql) : scanner_(sql) {}
-
-    std::string next() {
-        using db::internal::SqlTokenKind;
-        for (;;) {
-            const db::internal::SqlToken token = scanner_.next();
-            if (token.kind == SqlTokenKind::space || token.kind == SqlTokenKind::comment) continue;
-            if (token.kind != SqlTokenKind::name) return {};
-            std::string word(token.text);
-            std::ranges::transform(word, word.begin(),
-                                   [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-            return word;
-        }
-    }
-
-private:
-    db::internal::SqlScanner scanner_;
-};
-
-}  // namespace
+using db::internal::FirstWords;
 
 std::optional<std::string> unit_refusal(std::string_view sql) {
     constexpr std::array<std::string_view, 5> kEnders{"BEGIN", "START", "COMMIT", "END", "ABORT"};

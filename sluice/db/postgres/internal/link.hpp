@@ -8,8 +8,9 @@
 #include <string>
 
 #include <libpq-fe.h>
-#include <boost/asio/posix/basic_stream_descriptor.hpp>
 
+#include "sluice/db/internal/alarm.hpp"
+#include "sluice/db/internal/foreign_socket.hpp"
 #include "sluice/db/pool/internal/link.hpp"
 #include "sluice/db/postgres/internal/canceller.hpp"
 #include "sluice/db/postgres/internal/dsn.hpp"
@@ -39,8 +40,7 @@ struct LinkSettings {
     std::chrono::milliseconds cleanup_limit{5'000};  ///< for a rollback, or the end of a cancelled statement
 };
 
-/// Whether a wait ends when the coroutine is cancelled.
-enum class Hearing : std::uint8_t { normal, deaf };
+using db::internal::Hearing;
 
 class Link final : public pool::Link {
 public:
@@ -80,13 +80,13 @@ public:
     class Limit {
     public:
         Limit(Link& link, std::chrono::milliseconds limit);
-        ~Limit();
+        ~Limit() = default;
         Limit(const Limit&) = delete;
         Limit& operator=(const Limit&) = delete;
 
     private:
-        struct State;
-        std::shared_ptr<State> state_;  // shared with the timer's handler
+        db::internal::Alarm alarm_;
+        db::internal::Alarm::Ends ends_;
     };
 
 private:
@@ -95,13 +95,10 @@ private:
         std::atomic<bool> told{false};
         runtime::Wake wake;
     };
-    using Socket = boost::asio::posix::basic_stream_descriptor<runtime::Executor>;
-    Task<void> wait(bool to_write_too, Hearing hearing);
-
     ConnectionHandle connection_;
     std::shared_ptr<const LinkSettings> settings_;  // shared by the links of a data source
     std::shared_ptr<Canceller> canceller_;          // likewise
-    std::shared_ptr<Socket> socket_;                // shared with waits under way
+    std::optional<db::internal::ForeignSocket> socket_;
     std::optional<PreparedStatements> statements_;
     std::shared_ptr<Cancel> cancel_;  // shared with the canceller's thread
     bool broken_ = false;

@@ -1,0 +1,15 @@
+# MariaDB Connector/C, which brings no package file of its own: the target MariaDB::Connector. Installed with the library.
+find_path(MariaDB_INCLUDE_DIR mysql.h PATH_SUFFIXES mariadb)
+find_library(MariaDB_LIBRARY mariadb)
+if(MariaDB_INCLUDE_DIR AND EXISTS ${MariaDB_INCLUDE_DIR}/mariadb_version.h)
+  file(STRINGS ${MariaDB_INCLUDE_DIR}/mariadb_version.h line REGEX "define[ \t]+MARIADB_PACKAGE_VERSION[ \t]")
+  string(REGEX MATCH "[0-9.]+" MariaDB_VERSION "${line}")
+endif()
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(MariaDB REQUIRED_VARS MariaDB_LIBRARY MariaDB_INCLUDE_DIR VERSION_VAR MariaDB_VERSION)
+if(MariaDB_FOUND AND NOT TARGET MariaDB::Connector)
+  add_library(MariaDB::Connector UNKNOWN IMPORTED)
+  set_target_properties(MariaDB::Connector PROPERTIES
+    IMPORTED_LOCATION ${MariaDB_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES ${MariaDB_INCLUDE_DIR})
+endif()
+mark_as_advanced(MariaDB_INCLUDE_DIR MariaDB_LIBRARY)
