@@ -109,7 +109,7 @@ private:
         commits_.add(Clock::now() - due);
     }
 
-    std::shared_ptr<db::sqlite::Database> database_;
+    std::shared_ptr<db::DataSource> database_;
     runtime::Shard* shard_ = nullptr;
     Percentiles commits_;
 };
