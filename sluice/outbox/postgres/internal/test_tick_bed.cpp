@@ -78,7 +78,7 @@ std::unique_ptr<TickBed::Process> TickBed::process(Settings settings) {
         for (Numbered& numbered : ticks)
             to->ticks.push_back(std::move(numbered));
     };
-    made->sequencing = make_tick_sequencing({source, shard, logger(), metrics, std::move(settings), std::move(accept)});
+    made->sequencing = make_tick_sequencing({source, shard, logger(), metrics, settings, std::move(accept)});
     run(made->sequencing->start());
     return made;
 }
