@@ -254,7 +254,7 @@ TEST_F(DeadLettersOnDatabase, a_discarded_letter_stays_discarded) {
 TEST_F(DeadLettersOnDatabase, cleanup_deletes_what_ended_long_enough_ago_with_its_history) {
     bury({"1", "2", "3"});
     bed.run(bed.letters().discard(ids({1, 2})));
-    bed.execute("update sluice_dead_letter set completed_at = completed_at - 3600 * 1000000 where id = 1");
+    bed.execute("update sluice_dead_letter set completed_at = completed_at - 3600000000 where id = 1");
 
     EXPECT_THAT(bed.run(bed.letters().cleanup({}, seconds(7'200))).ids, IsEmpty());
     EXPECT_THAT(bed.run(bed.letters().cleanup({}, seconds(1'800))).ids, ElementsAre(1));

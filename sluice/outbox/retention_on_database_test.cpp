@@ -163,7 +163,7 @@ TEST_F(RetentionOnDatabase, keeps_everything_for_its_age) {
     EXPECT_EQ(look().kind(), runtime::Directive::Kind::idle);
 
     EXPECT_EQ(ticks(), 10);
-    bed.execute("update sluice_tick set ticked_at = ticked_at - 3700 * 1000000 where n <= 4");
+    bed.execute("update sluice_tick set ticked_at = ticked_at - 3700000000 where n <= 4");
     look_until_idle();
     EXPECT_EQ(bed.number("select min(n) from sluice_tick"), 5);
     EXPECT_EQ(bed.number("select min(id) from sluice_message"), 5);
@@ -171,7 +171,7 @@ TEST_F(RetentionOnDatabase, keeps_everything_for_its_age) {
 
 TEST_F(RetentionOnDatabase, stops_at_the_first_tick_that_must_stay_also_when_later_ones_look_older) {
     fill(10, seconds(3'600));
-    bed.execute("update sluice_tick set ticked_at = ticked_at - 3700 * 1000000 where n <> 3");
+    bed.execute("update sluice_tick set ticked_at = ticked_at - 3700000000 where n <> 3");
 
     look_until_idle();
 

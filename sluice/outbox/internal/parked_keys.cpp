@@ -26,6 +26,11 @@ void ParkedKeys::erase(std::string_view group) {
     keys_.erase(found);
 }
 
+void ParkedKeys::announce(const std::string& group) {
+    put(group, ParkedKey{{}, true});
+    told_.insert(group);
+}
+
 void ParkedKeys::tell(const std::string& group, core::SteadyTime now) {
     put(group, ParkedKey{{0, now, now}, false});
     told_.insert(group);

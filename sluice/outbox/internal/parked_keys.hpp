@@ -33,6 +33,9 @@ public:
     void put(const std::string& group, ParkedKey key);
     void erase(std::string_view group);
 
+    /// Somebody is about to change what waits of the key: nobody tries it until `tell`, and its later messages wait
+    /// too.
+    void announce(const std::string& group);
     /// Somebody else changed what waits of the key: its turn is now, and what a run that is under way learns of it is
     /// out of date.
     void tell(const std::string& group, core::SteadyTime now);

@@ -67,6 +67,21 @@ TEST(ParkedKeys, keep_what_was_told_of_a_key_while_a_run_was_under_way) {
     EXPECT_FALSE(keys.contains("1/a"));
 }
 
+TEST(ParkedKeys, that_are_announced_are_not_tried_until_they_are_told_of) {
+    ParkedKeys keys;
+    keys.put("1/a", due_at(kParkedStart));
+    keys.begin("1/a");
+    keys.announce("1/a");
+    keys.announce("1/b");
+
+    EXPECT_EQ(keys.due(kParkedStart + 1h), std::nullopt);
+    EXPECT_TRUE(keys.contains("1/b")) << "its later messages have to wait";
+    keys.settle("1/a", std::nullopt);
+    EXPECT_TRUE(keys.contains("1/a")) << "the run began before";
+    keys.tell("1/b", kParkedStart + 1s);
+    EXPECT_EQ(keys.due(kParkedStart + 1s), "1/b");
+}
+
 TEST(ParkedKeys, that_nobody_told_of_stand_as_the_run_found_them) {
     ParkedKeys keys;
     keys.settle("1/a", due_at(kParkedStart + 2s));

@@ -46,8 +46,8 @@ RunningOutbox::RunningOutbox(const std::shared_ptr<db::DataSource>& source, runt
       plan_(std::move(plan)),
       worker_plan_(workers),
       deps_{source, shard, log_, core::Random(core::random_seed()), {}},
-      letters_(deps_, [this](const std::string& name, std::size_t lane,
-                             const std::string& group) { try_parked(name, lane, group); }),
+      letters_(deps_, [this](const std::string& name, std::size_t lane, const std::string& group,
+                             SqlDeadLetters::News news) { hear_of_parked(name, lane, group, news); }),
       flusher_(source, shard),
       housekeeping_(deps_, subscriptions_, ledger_, queues_),
       workers_(shard, log_) {
@@ -407,10 +407,16 @@ db::Task<void> RunningOutbox::wait_stopped() {
         co_await wake.wait();
 }
 
-void RunningOutbox::try_parked(const std::string& name, std::size_t lane, const std::string& group) {
+void RunningOutbox::hear_of_parked(const std::string& name, std::size_t lane, const std::string& group,
+                                   SqlDeadLetters::News news) {
     for (const auto& subscription : subscriptions_) {
         if (subscription->plan.name != name || lane >= subscription->lanes.size()) continue;
-        subscription->lanes[lane].parked().tell(group, deps_.now());
+        ParkedKeys& keys = subscription->lanes[lane].parked();
+        if (news == SqlDeadLetters::News::announced) {
+            keys.announce(group);
+            continue;
+        }
+        keys.tell(group, deps_.now());
         scheduler_.mark(subscription->first_slot + lane);
         wake_processors();
     }

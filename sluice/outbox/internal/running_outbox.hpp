@@ -53,7 +53,7 @@ private:
     void take(const Numbered& numbered);
     void offer(Subscription& subscription, const LogSlice& slice);
     void mark_all();
-    void try_parked(const std::string& name, std::size_t lane, const std::string& group);
+    void hear_of_parked(const std::string& name, std::size_t lane, const std::string& group, SqlDeadLetters::News news);
     void wake_processors();
     void tell_waiters();
     db::Task<void> wait_stopped();

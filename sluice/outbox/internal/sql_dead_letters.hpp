@@ -15,11 +15,14 @@
 
 namespace sluice::outbox {
 
-/// On the outbox's shard. `on_parked` is told of a key whose first message is to be tried now: after the commit, and
-/// for a replay before it too, so that no later message of the key is handed out in between.
+/// On the outbox's shard. `on_parked` is told of a key whose first message is to be tried now: after the commit. Of a
+/// replay it is told before the commit too (`announced`), so that in between no later message of the key is handed out
+/// and nothing of the key is tried: on a server a run would not see what has not committed.
 class SqlDeadLetters final : public DeadLetters {
 public:
-    using OnParked = std::function<void(const std::string& subscription, std::size_t lane, const std::string& group)>;
+    enum class News : std::uint8_t { announced, written };
+    using OnParked =
+        std::function<void(const std::string& subscription, std::size_t lane, const std::string& group, News news)>;
     SqlDeadLetters(DeliveryDeps& deps, OnParked on_parked) : deps_(deps), on_parked_(std::move(on_parked)) {}
 
     db::Task<std::vector<DeadLetter>> list(DeadLetterFilter filter, std::uint32_t limit, std::int64_t after) override;
@@ -80,7 +83,7 @@ private:
     db::Task<void> check_names(db::Session& session, std::optional<std::string> subscription,
                                std::optional<std::string> queue, std::string_view what) const;
     [[nodiscard]] Error fault(ErrorKind kind, const std::string& text) const;
-    void tell(const std::vector<Parked>& parked) const;
+    void tell(const std::vector<Parked>& parked, News news) const;
     [[nodiscard]] db::Dialect dialect() const noexcept { return deps_.source->dialect(); }
 
     DeliveryDeps& deps_;

@@ -91,15 +91,21 @@ db::Task<LetterReport> SqlDeadLetters::replay(DeadLetterFilter filter, LetterOpt
     const auto body = [this, &change, &replay, &parked](db::UnitOfWork& unit) {
         return replay_in(unit, change, replay, parked);
     };
-    LetterReport report = co_await deps_.source->transaction({}, body);
-    tell(parked);
+    LetterReport report;
+    std::exception_ptr error;
+    try {
+        report = co_await deps_.source->transaction({}, body);
+    } catch (...) {
+        error = std::current_exception();
+    }
+    tell(parked, News::written);  // after a failure too: a run finds out what is there
+    if (error) std::rethrow_exception(error);
     deps_.source->news()->raise();
     co_return report;
 }
 
 db::Task<LetterReport> SqlDeadLetters::replay_in(db::UnitOfWork& unit, const Change& change, const Replay& replay,
                                                  std::vector<Parked>& parked) {
-    parked.clear();
     LetterReport report;
     report.ids = co_await choose(unit, change);
     if (report.ids.empty() || change.options.dry_run) co_return report;
@@ -114,7 +120,7 @@ db::Task<LetterReport> SqlDeadLetters::replay_in(db::UnitOfWork& unit, const Cha
             replay_one(row, replay, parked, statements);
         co_await unit.run(std::move(statements));
     }
-    if (!core::mutant("outbox_replay_told_late")) tell(parked);
+    if (!core::mutant("outbox_replay_told_late")) tell(parked, News::announced);
     co_return report;
 }
 
@@ -135,9 +141,9 @@ void SqlDeadLetters::replay_one(const db::Row& row, const Replay& replay, std::v
         audit_letter(letter.id, "replayed", replay.actor, in_order ? "before its key" : "at the end of its lane"));
 }
 
-void SqlDeadLetters::tell(const std::vector<Parked>& parked) const {
+void SqlDeadLetters::tell(const std::vector<Parked>& parked, News news) const {
     for (const Parked& one : parked)
-        on_parked_(one.subscription, one.lane, one.group);
+        on_parked_(one.subscription, one.lane, one.group, news);
 }
 
 db::Task<std::vector<ParkedMessages>> SqlDeadLetters::parked(std::optional<std::string> subscription,
@@ -180,7 +186,7 @@ db::Task<std::uint64_t> SqlDeadLetters::release(std::string subscription, std::s
     const Released what{std::move(subscription), std::move(queue), std::move(key), how, std::move(actor)};
     const auto body = [this, &what](db::UnitOfWork& unit) { return release_in(unit, what); };
     const std::vector<Parked> released = co_await deps_.source->transaction({}, body);
-    tell(released);
+    tell(released, News::written);
     co_return released.size();
 }
 
