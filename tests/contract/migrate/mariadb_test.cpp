@@ -18,8 +18,8 @@ Task<std::string> text_on(db::DataSource& source, std::string sql) {
 }
 
 TEST_P(MigratingMariadb, a_failing_statement_keeps_those_before_it_and_may_be_corrected) {
-    const std::vector<std::string> wrong{"create table c(x integer)", "insert into c values (1)",
-                                         "alter table nowhere add y integer", "insert into c values (2)"};
+    const std::vector<std::string> wrong{"create table c(x integer)", "insert into c(x) values (1)",
+                                         "alter table nowhere add y integer", "insert into c(x) values (2)"};
     const std::string text = refusal({step_of(1, wrong)});
 
     EXPECT_NE(text.find("query: migration shop 0001 step1: statement 3 of 4; those before it stay, correct it and run "
