@@ -249,7 +249,9 @@ TEST_F(ReplayOnDatabase, passes_by_letters_of_unknown_queues_also_in_its_limit_a
     EXPECT_THAT(bed.run(bed.letters().replay({}, options)).ids, ElementsAre(2));
     options.dry_run = false;
     EXPECT_THAT(bed.run(bed.letters().replay({}, options)).ids, ElementsAre(2));
-    EXPECT_EQ(bed.count(LetterState::pending) + bed.count(LetterState::reprocessing), 2U);
+    DeadLetterFilter open;  // in one look: a letter may go from one state to the other between two
+    open.states = {LetterState::pending, LetterState::reprocessing};
+    EXPECT_EQ(bed.count(open), 2U);
 }
 
 TEST(ReplayMerged, reaches_a_subscription_of_several_queues_and_it_alone) {
