@@ -96,8 +96,9 @@ TEST(PostgresLateWriters, every_committed_message_is_delivered_once_and_no_other
     EXPECT_EQ(delivered, std::multiset<std::string>(tally.committed.begin(), tally.committed.end()));
     const std::map<std::string, std::int64_t> positions = positions_of(tally.delivered);
     for (const auto& [later, earlier] : tally.before) {
-        if (positions.contains(later) && positions.contains(earlier))
+        if (positions.contains(later) && positions.contains(earlier)) {
             EXPECT_LT(positions.at(earlier), positions.at(later)) << earlier << " was acknowledged before " << later;
+        }
     }
     std::cout << tally.committed.size() << " committed, " << tally.delivered.size() << " delivered, "
               << bed.number("select count(*) from sluice_tick") << " ticks\n";
