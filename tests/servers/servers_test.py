@@ -98,6 +98,11 @@ class Traces:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
 
+def hear_interrupts():
+    """A suite that runs in the background of a shell was started with SIGINT ignored, and so would be all that it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class ServerCases:
     """The cases of one kind of server; `client` knows how to talk to it."""
     client = None
@@ -127,7 +132,8 @@ class ServerCases:
 
     def run_in_background(self, command):
         """`tools/servers run postgres -- sh -c COMMAND` in a session of its own, once COMMAND printed a line."""
-        process = subprocess.Popen([SERVERS, "run", self.client.kind, "--", "sh", "-c", command], text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True)
+        process = subprocess.Popen([SERVERS, "run", self.client.kind, "--", "sh", "-c", command], text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   start_new_session=True, preexec_fn=hear_interrupts)
         self.addCleanup(process.stdout.close)
         line = process.stdout.readline().strip()
         traces = Traces(self.client, read_addresses(pathlib.Path(line).parent))
