@@ -53,7 +53,8 @@ class MariadbClient:
     kind = "mariadb"
     account = "mysql"
     refusal = "Access denied"
-    is_admin = "select count(*) from information_schema.user_privileges where privilege_type = 'SUPER'"
+    is_admin = """select count(*) from information_schema.user_privileges where privilege_type = 'SUPER'
+                  and grantee = concat("'", replace(current_user(), '@', "'@'"), "'")"""
 
     @staticmethod
     def query(address, sql):
