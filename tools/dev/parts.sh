@@ -2,32 +2,32 @@
 
 parts_table() {
     cat <<'TEXT'
-setup    packages      3  part_packages
+setup    packages      4  part_packages
 setup    lint          1  part_lint
 setup    format        1  part_format
 release  build        12  part_build release all
-release  headers       2  part_headers release
+release  headers       3  part_headers release
 release  unit          2  part_ctest release unit
-release  contract      2  part_ctest release contract
-release  integration   3  part_ctest release integration
+release  contract      8  part_ctest release contract
+release  integration   6  part_ctest release integration
 release  conformance   1  part_ctest release conformance
 release  compile_fail  1  part_ctest release compile_fail
 release  web           1  part_web
-release  e2e           4  part_ctest release e2e
+release  e2e           6  part_ctest release e2e
 release  consumer      1  part_consumer
 release  docs          1  part_docs
 release  bench         2  part_bench
 release  tidy          2  part_tidy
-asan     build         8  part_build asan tests_unit tests_contract tests_conformance fuzz_targets
-asan     unit          2  part_ctest asan unit
-asan     contract      1  part_ctest asan contract
-asan     conformance   1  part_ctest asan conformance
+asan     build        10  part_build asan tests_unit tests_contract tests_conformance fuzz_targets
+asan     unit          4  part_ctest asan unit
+asan     contract      5  part_ctest asan contract
+asan     conformance   2  part_ctest asan conformance
 asan     fuzz          2  part_fuzz_smoke
-asan     mutants       2  part_mutants
-tsan     build        12  part_build tsan tests_threaded
+asan     mutants       6  part_mutants
+tsan     build         6  part_build tsan tests_threaded
 tsan     threaded      6  part_ctest tsan threaded
-gcc      build        14  part_build gcc all
-gcc      unit          6  part_ctest gcc unit
+gcc      build        10  part_build gcc all
+gcc      unit          3  part_ctest gcc unit
 chaos    kill9         4  part_chaos
 TEXT
 }
