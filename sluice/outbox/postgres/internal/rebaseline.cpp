@@ -74,6 +74,10 @@ Snapshot behind_unit(const db::Row& row, std::string_view source) {
 db::Task<void> rebaseline(db::UnitOfWork& unit, Ledger ledger, std::map<std::int32_t, std::string> queue_names,
                           core::SystemTime now) {
     co_await unit.execute("lock table sluice_message, sluice_tick in exclusive mode");
+    // What retention had not got to: no tick names it any more, and it was delivered.
+    co_await unit.execute(
+        "delete from sluice_message where pg_visible_in_snapshot(xid,"
+        " (select removed_in from sluice_tick order by n limit 1))");
     const std::vector<std::int64_t> named = co_await named_ids(unit);
     const std::vector<Unnamed> unnamed = co_await unnamed_rows(unit, named);
     co_await unit.execute("update sluice_message set xid = pg_current_xact_id()");

@@ -231,10 +231,13 @@ db::Task<NewRows> TickSequencer::rest_of_cut(db::UnitOfWork& unit) {
 }
 
 db::Task<void> TickSequencer::plan(db::UnitOfWork& unit, NewRows& rows, const Facts& facts, Attempt& attempt) {
-    Ledger& ledger = memory_.ledger;
-    if (!all_declared(rows, ledger)) co_await load_queues(unit);
+    if (!all_declared(rows, memory_.ledger)) co_await load_queues(unit);
     const core::SystemTime now = context_.shard.clock().system_now();
-    if (ledger.newest() > 0 && memory_.identity != facts.identity) ledger.raise_epoch(now);
+    // A copy: if this tick is fenced, the other's epoch stands, which may be lower.
+    std::optional<Ledger> raised;
+    if (memory_.ledger.newest() > 0 && memory_.identity != facts.identity) raised = memory_.ledger;
+    if (raised) raised->raise_epoch(now);
+    const Ledger& ledger = raised ? *raised : memory_.ledger;
     std::vector<db::Statement> statements = bury_undeclared(rows, ledger);
     attempt.more = rows.more;
     TickDiff diff{facts.snapshot, std::nullopt, facts.identity, facts.last_value};

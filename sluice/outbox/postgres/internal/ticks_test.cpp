@@ -240,6 +240,54 @@ TEST(PostgresTicks, a_restored_log_without_unnumbered_messages_goes_on_too) {
     EXPECT_GT(process->ticks.at(0).tick.epoch.value(), bed.number("select min(epoch) from sluice_tick"));
 }
 
+/// A dump made between the two steps of retention: the tick is gone, its message not yet.
+TEST(PostgresTicks, a_restored_log_does_not_number_again_what_retention_had_begun_to_remove) {
+    TickBed bed;
+    auto process = bed.process();
+    bed.insert("old");
+    bed.tick_all(*process);
+    bed.insert("1");
+    bed.tick_all(*process);
+    bed.execute(
+        "update sluice_tick set checkpoint = '\\x0101010002', removed_in ="
+        " (select snapshot::pg_snapshot from sluice_tick where n = 1) where n = 2");
+    bed.execute("delete from sluice_tick where n = 1");
+    bed.execute("update sluice_tick set identity = '77/77/00000001'");
+
+    process = bed.process();
+
+    EXPECT_EQ(bed.tick_all(*process), 0);
+    EXPECT_EQ(bed.number("select count(*) from sluice_message"), 1);
+    bed.insert("2");
+    bed.tick_all(*process);
+    EXPECT_THAT(process->payloads(), ElementsAre("2"));
+    EXPECT_EQ(process->ticks.at(0).tick.first_position.value(), 3);
+}
+
+/// Two processes see the new timeline; the one whose clock runs ahead is fenced.
+TEST(PostgresTicks, a_fenced_tick_leaves_no_epoch_behind) {
+    TickBed bed;
+    auto ahead = bed.process();
+    bed.insert("1");
+    bed.tick_all(*ahead);
+    bed.execute("update sluice_tick set identity = left(identity, length(identity) - 8) || '000000FF'");
+    ahead = bed.process();
+    bed.execute("create function refuse() returns trigger language plpgsql as $$ begin raise unique_violation; end $$");
+    bed.execute("create trigger refuse before insert on sluice_tick for each row execute function refuse()");
+    bed.insert("2");
+    bed.tick(*ahead);
+    bed.execute("drop trigger refuse on sluice_tick");
+    const auto other = bed.process();
+    bed.tick_all(*other);
+    bed.execute(
+        "update sluice_tick set epoch = (select min(epoch) + 1 from sluice_tick) where n = 2");  // a slower clock
+
+    bed.insert("3");
+    bed.tick_all(*ahead);
+
+    EXPECT_THAT(ahead->payloads(), ElementsAre("3"));
+}
+
 TEST(PostgresTicks, a_ledger_that_went_back_is_refused_while_it_is_in_use) {
     TickBed bed;
     const auto process = bed.process();
