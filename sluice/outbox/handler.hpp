@@ -51,8 +51,8 @@ struct Batch {
     std::string queue;
     std::string subscription;
     core::LaneId lane;
-    std::int64_t after = 0;    ///< what the cursor stands at; the messages follow it
-    std::int64_t up_to = 0;    ///< where the cursor stands once this batch commits
+    std::int64_t after = 0;  ///< `up_to` of the batch before, at the start where the cursor stood; the messages follow
+    std::int64_t up_to = 0;  ///< where the cursor stands once this batch commits
     core::Epoch ledger_epoch;  ///< the highest of the messages' ledger epochs
     std::vector<Message> messages;
 };

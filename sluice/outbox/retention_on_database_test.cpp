@@ -370,6 +370,27 @@ TEST_F(RetentionOnDatabase, what_a_merged_subscription_passed_over_goes_once_its
     EXPECT_THAT(view.payloads(), ElementsAre("21"));
 }
 
+/// A receiver takes a hole in the chain for something it missed.
+TEST_F(RetentionOnDatabase, batches_chain_over_a_cursor_that_moved_on_without_one) {
+    Seen view;
+    auto made = builder();
+    made.queue("orders", lanes(1), keep(seconds(0))).queue("stock", lanes(1), keep(seconds(0)));
+    made.batch_merged({"stock"}, "view", view.batch_handler());
+    bed.start(made);
+    publish(1, "stock");
+    ASSERT_TRUE(bed.drained());
+    publish(5);
+
+    ASSERT_TRUE(bed.becomes("select seq from sluice_cursor", 6));
+    publish(1, "stock");
+    ASSERT_TRUE(bed.drained());
+
+    ASSERT_EQ(view.batches.size(), 2U);
+    EXPECT_EQ(view.batches[0].up_to, 1);
+    EXPECT_EQ(view.batches[1].after, 1);
+    EXPECT_EQ(view.batches[1].up_to, 7);
+}
+
 /// Ticks go in one commit, messages in later ones: between two of them the process may end.
 TEST_F(RetentionOnDatabase, messages_that_a_process_left_behind_are_removed_by_the_next_one) {
     fill(10, seconds(3'600));

@@ -59,6 +59,7 @@ void LaneBuffer::reset(std::int64_t acknowledged, ReadPoint from) {
     bytes_ = 0;
     held_ = false;
     acknowledged_ = acknowledged;
+    handled_ = acknowledged;
     taken_ = acknowledged;
     from_ = from;
 }

@@ -22,9 +22,11 @@ class LaneBuffer {
 public:
     /// `from`: where in the log the message after `acknowledged` is to be looked for.
     LaneBuffer(std::int64_t acknowledged, ReadPoint from)
-        : acknowledged_(acknowledged), taken_(acknowledged), from_(from) {}
+        : acknowledged_(acknowledged), handled_(acknowledged), taken_(acknowledged), from_(from) {}
 
     [[nodiscard]] std::int64_t acknowledged() const noexcept { return acknowledged_; }
+    /// Where the handler's last batch ended; an idle cursor moves on without one.
+    [[nodiscard]] std::int64_t handled() const noexcept { return handled_; }
     [[nodiscard]] std::int64_t taken() const noexcept { return taken_; }
     [[nodiscard]] std::int64_t head() const noexcept { return head_; }
     [[nodiscard]] bool lagging() const noexcept { return taken_ < head_; }
@@ -48,6 +50,8 @@ public:
     void trim(std::size_t keep);
     /// The cursor moved past the first `count` messages.
     void acknowledge(std::size_t count);
+    /// The handler had what the cursor passed last.
+    void note_handled() noexcept { handled_ = acknowledged_; }
     /// The cursor moved to `number` <= taken while nothing waited up to there; what came meanwhile waits behind it.
     void acknowledge_idle(std::int64_t number);
     /// Forgets what waits: the cursor stands at `acknowledged` after all.
@@ -55,6 +59,7 @@ public:
 
 private:
     std::int64_t acknowledged_;
+    std::int64_t handled_;
     std::int64_t taken_;
     std::int64_t head_ = 0;
     ReadPoint from_;

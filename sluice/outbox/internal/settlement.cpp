@@ -30,6 +30,7 @@ UnitRun prepare_run(const Subscription& subscription, std::size_t lane, std::uin
     run.cursor = subscription.cursor(lane);
     run.from = buffer.acknowledged();
     run.from_tick = buffer.front_tick();
+    run.handled_before = buffer.handled();
     run.items.reserve(count);
     for (std::size_t i = 0; i < count; ++i) {
         Item item;
@@ -144,6 +145,7 @@ void learn(DeliveryDeps& deps, Subscription& subscription, const UnitRun& run) {
     metrics.retried.add(static_cast<double>(run.failed.size()));
     if (run.done > 0) metrics.batch_messages.observe(static_cast<double>(run.done));
     subscription.feed.acknowledge(run.lane, run.done);
+    if (run.handled > 0) subscription.feed.note_handled(run.lane);
     machine.passed(static_cast<std::uint32_t>(run.done));
     for (const std::int64_t number : run.finished)
         machine.forget(number);

@@ -45,6 +45,8 @@ public:
 
     /// The cursor of `lane` moved past its first `count` messages.
     void acknowledge(std::size_t lane, std::size_t count);
+    /// The handler had a batch of what `lane` acknowledged last.
+    void note_handled(std::size_t lane) { lanes_[lane].note_handled(); }
     /// The cursor of a lane in which nothing waited moved to `number`, before anything that came meanwhile.
     void acknowledge_idle(std::size_t lane, std::int64_t number);
     /// The cursor of `lane` stands elsewhere than was thought: what waited is read again.

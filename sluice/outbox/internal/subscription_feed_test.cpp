@@ -197,9 +197,13 @@ TEST(SubscriptionFeed, merges_queues_by_position_and_passes_over_others) {
     EXPECT_FALSE(feed.passed_all());
 
     feed.acknowledge(0, 2);
+    feed.note_handled(0);
     EXPECT_TRUE(feed.passed_all());
     feed.acknowledge_idle(0, 5);
     EXPECT_EQ(feed.lane(0).acknowledged(), 5);
+    EXPECT_EQ(feed.lane(0).handled(), 4);
+    feed.reset(0, 5, {6, 0});
+    EXPECT_EQ(feed.lane(0).handled(), 5);
 }
 
 /// Ticks, stretches of any length and acknowledgements in any order: each lane still gets every number once.

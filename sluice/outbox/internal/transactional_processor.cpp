@@ -91,7 +91,7 @@ Batch TransactionalProcessor::batch_of(const UnitRun& run) const {
     if (subscription_.plan.queues.size() == 1) batch.queue = subscription_.plan.queues.front();
     batch.subscription = subscription_.plan.name;
     batch.lane = core::LaneId(static_cast<std::uint16_t>(run.lane));
-    batch.after = run.from;
+    batch.after = core::mutant("outbox_batch_after_the_cursor") ? run.from : run.handled_before;
     batch.up_to = run.items.back().waiting.number;
     batch.messages.reserve(run.items.size());
     for (const Item& item : run.items) {

@@ -49,6 +49,7 @@ struct UnitRun {
     CursorRef cursor;
     std::int64_t from = 0;  ///< where the cursor stands
     std::int64_t from_tick = 0;
+    std::int64_t handled_before = 0;  ///< where the handler's last batch ended
     std::vector<Item> items;
 
     std::vector<Write> writes;

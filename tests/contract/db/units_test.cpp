@@ -230,13 +230,26 @@ TEST_P(DbUnits, use_after_the_end_is_refused_and_writes_nothing) {
     EXPECT_EQ(items(), "1");
 }
 
+/// Answered late enough that the other coroutine runs meanwhile: a quick server's answer may be there without a wait.
+std::string slow_statement(db::Dialect dialect) {
+    if (dialect == db::Dialect::postgres) return "select 1 from pg_sleep(0.05)";
+    return dialect == db::Dialect::mariadb ? "select sleep(0.05)" : "select 1";
+}
+
+Task<void> insert_slowly(db::UnitOfWork& unit, std::int64_t id) {
+    std::vector<db::Statement> statements;
+    statements.push_back(db::statement(slow_statement(unit.dialect())));
+    statements.push_back(db::statement("insert into item values ($1, 'a')", id));
+    co_await unit.run(std::move(statements));
+}
+
 Task<std::string> use_twice(DbUnits& test) {
     std::string first;
     std::string second;
     const db::TransactionOptions options;
     const auto body = [&](db::UnitOfWork& unit) -> Task<void> {
         runtime::TaskScope scope(test.shard(), {});
-        scope.spawn("first", DbContract::note(first, insert_item(unit, 1)));
+        scope.spawn("first", DbContract::note(first, insert_slowly(unit, 1)));
         scope.spawn("second", DbContract::note(second, insert_item(unit, 2)));
         co_await scope.join();
     };
