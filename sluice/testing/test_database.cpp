@@ -58,15 +58,74 @@ ShellAnswer run_program(std::vector<std::string> words, std::vector<std::string>
     return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), output.str()};
 }
 
+/// The parts of `scheme://user:password@host:port/database`, as tools/servers writes it.
+struct Address {
+    explicit Address(const std::string& dsn) {
+        const std::size_t begin = dsn.find("//") + 2;
+        const std::size_t colon = dsn.find(':', begin);
+        const std::size_t at = dsn.find('@', begin);
+        const std::size_t host_end = dsn.find(':', at);
+        const std::size_t slash = dsn.find('/', at);
+        user = dsn.substr(begin, colon - begin);
+        password = dsn.substr(colon + 1, at - colon - 1);
+        host = dsn.substr(at + 1, host_end - at - 1);
+        port = dsn.substr(host_end + 1, slash - host_end - 1);
+        database = dsn.substr(slash + 1);
+    }
+    std::string user, password, host, port, database;
+};
+
 /// The password goes by the environment: others can read the words of a process.
 ShellAnswer run_psql(const std::string& dsn, std::string_view sql) {
-    const std::size_t user = dsn.find("//") + 2;
-    const std::size_t colon = dsn.find(':', user);
-    const std::size_t at = dsn.find('@', user);
-    const std::string password = dsn.substr(colon + 1, at - colon - 1);
-    const std::string place = dsn.substr(0, colon) + dsn.substr(at);
-    std::vector<std::string> words{"psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", place};
-    return run_program(std::move(words), {"PGPASSWORD=" + password, "PGCLIENTENCODING=UTF8"}, sql);
+    const Address to(dsn);
+    std::vector<std::string> words{"psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"};
+    for (const std::string& word : {std::string("-h"), to.host, std::string("-p"), to.port, std::string("-U"), to.user,
+                                    std::string("-d"), to.database})
+        words.push_back(word);
+    return run_program(std::move(words), {"PGPASSWORD=" + to.password, "PGCLIENTENCODING=UTF8"}, sql);
+}
+
+/// `line` as the other programs print it: `|` between the fields, nothing for NULL.
+std::string with_bars(const std::string& line) {
+    std::string made;
+    std::stringstream fields(line);
+    std::string field;
+    for (bool first = true; std::getline(fields, field, '\t'); first = false)
+        made += (first ? "" : "|") + (field == "NULL" ? std::string() : field);
+    return line.ends_with('\t') ? made + "|" : made;
+}
+
+ShellAnswer run_mariadb(const std::string& dsn, std::string_view sql) {
+    const Address to(dsn);
+    std::vector<std::string> words{"mariadb", "--no-defaults", "--batch", "--raw", "--skip-column-names",
+                                   "--default-character-set=utf8mb4", "--protocol=tcp",
+                                   // What our driver sets too, so that one text means the same.
+                                   "--init-command=set sql_mode = concat(@@sql_mode, ',ANSI_QUOTES,PIPES_AS_CONCAT')"};
+    for (const std::string& word : {"--host=" + to.host, "--port=" + to.port, "--user=" + to.user, to.database})
+        words.push_back(word);
+    ShellAnswer answer = run_program(std::move(words), {"MYSQL_PWD=" + to.password}, sql);
+    std::stringstream lines(std::exchange(answer.output, {}));
+    for (std::string line; std::getline(lines, line);)
+        answer.output += with_bars(line) + "\n";
+    return answer;
+}
+
+ShellAnswer run_shell(db::Dialect dialect, const std::string& dsn, std::string_view sql) {
+    return dialect == db::Dialect::mariadb ? run_mariadb(dsn, sql) : run_psql(dsn, sql);
+}
+
+std::string creation_of(const std::string& name, db::Dialect dialect) {
+    if (dialect == db::Dialect::postgres) return "create database " + name + " owner sluice_app";
+    std::string pattern = name;  // in a grant `_` stands for any character
+    for (std::size_t at = pattern.find('_'); at != std::string::npos; at = pattern.find('_', at + 2))
+        pattern.insert(at, "\\");
+    return "create database " + name + "; grant all privileges on \"" + pattern + "\".* to sluice_app@'127.0.0.1'";
+}
+
+std::string removal_of(const std::string& name, db::Dialect dialect) {
+    // By force: a failed test leaves connections open.
+    if (dialect == db::Dialect::postgres) return "drop database " + name + " with (force)";
+    return "drop database " + name;
 }
 
 std::string new_name() {
@@ -75,7 +134,8 @@ std::string new_name() {
 }
 
 db::Dialect dialect_of(const std::string& dsn) {
-    return dsn.starts_with(kSqliteScheme) ? db::Dialect::sqlite : db::Dialect::postgres;
+    if (dsn.starts_with(kSqliteScheme)) return db::Dialect::sqlite;
+    return dsn.starts_with("mariadb:") ? db::Dialect::mariadb : db::Dialect::postgres;
 }
 
 }  // namespace
@@ -85,7 +145,8 @@ db::Dialect test_dialect() {
     const std::string name = given == nullptr ? "sqlite" : given;
     if (name == "sqlite") return db::Dialect::sqlite;
     if (name == "postgres") return db::Dialect::postgres;
-    throw std::runtime_error("SLUICE_TEST_DATABASE is '" + name + "'; it may be sqlite or postgres");
+    if (name == "mariadb") return db::Dialect::mariadb;
+    throw std::runtime_error("SLUICE_TEST_DATABASE is '" + name + "'; it may be sqlite, postgres or mariadb");
 }
 
 std::string_view name_of(db::Dialect dialect) noexcept {
@@ -104,10 +165,11 @@ TestDatabase::TestDatabase(db::Dialect dialect) : dialect_(dialect) {
         dsn_ = std::string(kSqliteScheme) + folder_.file("test.sqlite3");
         return;
     }
-    const std::string app = server_address("postgres.app");
+    const std::string server(name_of(dialect_));
+    const std::string app = server_address(server + ".app");
     created_ = new_name();
-    admin_ = server_address("postgres.admin");
-    const ShellAnswer made = run_psql(admin_, "create database " + created_ + " owner sluice_app");
+    admin_ = server_address(server + ".admin");
+    const ShellAnswer made = run_shell(dialect_, admin_, creation_of(created_, dialect_));
     if (made.status != 0) throw std::runtime_error("cannot create a database: " + made.output);
     dsn_ = app.substr(0, app.find_last_of('/') + 1) + created_;
 }
@@ -117,8 +179,7 @@ TestDatabase::TestDatabase(std::string dsn) : dialect_(dialect_of(dsn)), dsn_(st
 TestDatabase::~TestDatabase() {
     if (admin_.empty()) return;
     try {
-        // By force: a failed test leaves connections open.
-        const ShellAnswer gone = run_psql(admin_, "drop database " + created_ + " with (force)");
+        const ShellAnswer gone = run_shell(dialect_, admin_, removal_of(created_, dialect_));
         if (gone.status != 0) std::fputs(gone.output.c_str(), stderr);
     } catch (const std::runtime_error& e) {
         std::fputs(e.what(), stderr);
@@ -140,7 +201,7 @@ std::shared_ptr<db::DataSource> TestDatabase::open(std::string name, core::Metri
 }
 
 ShellAnswer TestDatabase::shell(std::string_view sql) const {
-    if (dialect_ != db::Dialect::sqlite) return run_psql(dsn_, sql);
+    if (dialect_ != db::Dialect::sqlite) return run_shell(dialect_, dsn_, sql);
     return run_program({"sqlite3", "-bail", path()}, {}, std::string(".timeout 10000\n") + std::string(sql) + "\n");
 }
 

@@ -1,9 +1,9 @@
 // A database of its own for one test, of the kind that this run asks for by SLUICE_TEST_DATABASE: `sqlite` (also when
-// it is not set) or `postgres`, on the private server of tools/servers.
+// it is not set), `postgres` or `mariadb`, on the private servers of tools/servers.
 //
 //     testing::TestDatabase database;
 //     const auto shop = database.open("shop", metrics);       // as often as wanted
-//     database.shell("select count(*) from article").output   // what sqlite3 or psql says
+//     database.shell("select count(*) from article").output   // what sqlite3, psql or mariadb says
 #pragma once
 
 #include <memory>
