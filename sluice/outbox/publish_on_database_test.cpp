@@ -176,7 +176,8 @@ TEST(PublishOnDatabase, a_message_whose_queue_number_is_unknown_is_buried_and_st
     Publishing test;
 
     test.bed.execute(
-        "insert into sluice_message(queue, key, type, payload) values (1, 'k', 'T', 'before'), (77, 'k', 'T', 'lost'),"
+        "insert into sluice_message(queue, \"key\", type, payload) values (1, 'k', 'T', 'before'), (77, 'k', 'T', "
+        "'lost'),"
         " (1, 'k', 'T', 'after')");
 
     EXPECT_THAT(test.delivered(), ElementsAre("before", "after"));

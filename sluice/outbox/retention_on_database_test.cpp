@@ -391,13 +391,13 @@ TEST_F(RetentionOnDatabase, batches_chain_over_a_cursor_that_moved_on_without_on
     EXPECT_EQ(view.batches[1].up_to, 7);
 }
 
-/// Ticks go in one commit, messages in later ones: between two of them the process may end.
+/// Ticks go in one commit, messages in later ones (on MariaDB in the same): between two of them the process may end.
 TEST_F(RetentionOnDatabase, messages_that_a_process_left_behind_are_removed_by_the_next_one) {
     fill(10, seconds(3'600));
     bed.execute("update sluice_queue set retention_s = 0");
     bed.make_failing("killed", "delete on sluice_message", "the process ends");
     EXPECT_THROW(look(), db::Error);
-    ASSERT_EQ(ticks(), 1);
+    ASSERT_EQ(ticks(), bed.dialect() == db::Dialect::mariadb ? 10 : 1);
     ASSERT_EQ(messages(), 10);
     bed.drop_trigger("killed");
 
