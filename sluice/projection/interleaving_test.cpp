@@ -1,6 +1,7 @@
 // What several units do to one projection at the same time. SQLite lets them through one after another; a server does
 // not.
 #include <algorithm>
+#include <chrono>
 #include <limits>
 #include <set>
 
@@ -70,6 +71,7 @@ protected:
         };
         db::TransactionOptions options;
         options.retry_serialization = 100;
+        options.deadline = std::chrono::seconds(30);  // who waits for a lock that is not to be there fails
         co_await world.source().transaction(options, body);
     }
     db::Task<void> give_often(std::string article, int times) {
