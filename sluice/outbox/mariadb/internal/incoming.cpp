@@ -37,11 +37,11 @@ std::string settings_fault(const db::Row& row) {
            "binlog_format to ROW or MIXED";
 }
 
-db::Statement select_incoming(std::int64_t limit) {
-    return db::statement(
-        fmt::format("select id, {} from sluice_incoming straight_join sluice_message using (id) order by id limit $1",
-                    sql::kContent),
-        limit);
+db::Statement select_incoming(std::int64_t after, std::int64_t limit) {
+    return db::statement(fmt::format("select id, {} from sluice_incoming straight_join sluice_message using (id)"
+                                     " where id > $1 order by id limit $2",
+                                     sql::kContent),
+                         after, limit);
 }
 
 db::Statement select_behind(std::int64_t id, std::int64_t limit) {
@@ -56,18 +56,16 @@ db::Statement select_incoming_references(std::int64_t after, std::int64_t limit)
         after, limit);
 }
 
-std::size_t take_incoming(const db::Result& rows, std::size_t bytes, NewRows& into) {
-    std::size_t read = 0;
+void take_incoming(const db::Result& rows, std::size_t bytes, NewRows& into) {
     for (const db::Row& row : rows) {
         Content content = read_content(row, 0);
         into.ids.push_back(content.message.id.value());
         into.queues.push_back(content.queue);
         into.keys.push_back(content.message.key);
-        const bool fits = read < bytes;
-        read += content.message.payload.size();
+        const bool fits = into.payload_bytes < bytes;
+        into.payload_bytes += content.message.payload.size();
         if (fits) into.contents.push_back(std::move(content.message));
     }
-    return read;
 }
 
 void take_references(const db::Result& rows, NewRows& into) {

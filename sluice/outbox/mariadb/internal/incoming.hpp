@@ -20,14 +20,14 @@ namespace sluice::outbox::mariadb {
 /// What is wrong with them, in words; empty: nothing.
 [[nodiscard]] std::string settings_fault(const db::Row& row);
 
-/// Committed messages that no tick has numbered, by id: whole, at most `limit`.
-[[nodiscard]] db::Statement select_incoming(std::int64_t limit);
+/// Committed messages that no tick has numbered, by id behind `after`: whole, at most `limit`.
+[[nodiscard]] db::Statement select_incoming(std::int64_t after, std::int64_t limit);
 /// What a reader would take that goes by ids: for the test that shows what it loses.
 [[nodiscard]] db::Statement select_behind(std::int64_t id, std::int64_t limit);
-/// Those of `select_incoming` behind `after`, with what numbering needs alone.
+/// Those of `select_incoming` with what numbering needs alone.
 [[nodiscard]] db::Statement select_incoming_references(std::int64_t after, std::int64_t limit);
-/// Adds the rows of `select_incoming`; contents until `bytes` of payload are in memory. Answers the bytes of them all.
-std::size_t take_incoming(const db::Result& rows, std::size_t bytes, NewRows& into);
+/// Adds the rows of `select_incoming`; contents until `bytes` of payload are in memory.
+void take_incoming(const db::Result& rows, std::size_t bytes, NewRows& into);
 void take_references(const db::Result& rows, NewRows& into);
 /// These are numbered. Rows of units that are still open stay, whatever their ids.
 [[nodiscard]] db::Statement delete_incoming(const std::vector<std::int64_t>& ids);

@@ -1,6 +1,8 @@
 #include "sluice/outbox/mariadb/internal/incoming_sequencer.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <limits>
 #include <utility>
 
 #include "sluice/core/mutant.hpp"
@@ -51,15 +53,18 @@ db::Task<void> IncomingSequencer::number(db::UnitOfWork& unit, Attempt& attempt)
     const std::int64_t limit = std::min(page_, most + 1);
     std::vector<db::Statement> read;
     read.push_back(select_newest());
-    read.push_back(core::mutant("outbox_ticks_by_id") ? select_behind(ledger_.highest_id(), limit)
-                                                      : select_incoming(limit));
+    read.push_back(core::mutant("outbox_ticks_by_id")
+                       ? select_behind(ledger_.highest_id(), limit)
+                       : select_incoming(std::numeric_limits<std::int64_t>::min(), limit));
     const std::vector<db::Result> results = co_await unit.run(std::move(read));
     const db::Row& head = results[0].rows.at(0);
     if (const std::int64_t newest = head.get<std::int64_t>(0); newest != ledger_.newest()) {
         co_await catch_up(unit, newest, attempt);
         co_return;
     }
-    NewRows rows = co_await take_rows(unit, results[1], limit);
+    NewRows rows;
+    const bool full = take_page(results[1], limit, rows);
+    if (full) co_await take_others(unit, rows);
     if (rows.ids.empty()) co_return;
     TickDiff diff;
     diff.identity = head.get<std::string>(1);
@@ -70,27 +75,41 @@ db::Task<void> IncomingSequencer::number(db::UnitOfWork& unit, Attempt& attempt)
     if (!buried.empty()) last.add(delete_messages(std::move(buried)));
 }
 
-/// The rows of `page`, and the others of this tick by what numbering needs of them.
-db::Task<NewRows> IncomingSequencer::take_rows(db::UnitOfWork& unit, const db::Result& page, std::int64_t limit) {
-    const auto most = static_cast<std::size_t>(context_.settings.tick_messages);
+/// Answers whether there may be more. The next page is larger while messages prove small.
+bool IncomingSequencer::take_page(const db::Result& page, std::int64_t limit, NewRows& rows) {
     const std::size_t bytes = context_.settings.tick_bytes;
-    NewRows rows;
-    const std::size_t read = take_incoming(page, bytes, rows);
+    const std::size_t before = rows.payload_bytes;
+    take_incoming(page, bytes, rows);
     const bool full = static_cast<std::int64_t>(page.size()) == limit;
-    if (full && read * 4 < bytes) page_ = std::min(kMostRows, page_ * 2);
-    if (read > bytes) page_ = std::max(kFewestRows, page_ / 2);
-    if (full && rows.ids.size() <= most) {
+    if (full && (rows.payload_bytes - before) * 4 < bytes) page_ = std::min(kMostRows, page_ * 2);
+    if (rows.payload_bytes - before > bytes) page_ = std::max(kFewestRows, page_ / 2);
+    return full;
+}
+
+/// The rest of this tick: whole as far as memory goes, then by what numbering needs.
+db::Task<void> IncomingSequencer::take_others(db::UnitOfWork& unit, NewRows& rows) {
+    const std::size_t most = context_.settings.tick_messages;
+    bool full = true;
+    while (full && rows.ids.size() <= most) {
+        const auto room = static_cast<std::int64_t>(most + 1 - rows.ids.size());
+        const bool whole = rows.payload_bytes < context_.settings.tick_bytes;
+        const std::int64_t limit = whole ? std::min(page_, room) : room;
+        const std::int64_t after = rows.ids.back();
         std::vector<db::Statement> select;
-        select.push_back(select_incoming_references(rows.ids.back(), static_cast<std::int64_t>(most) + 1 - limit));
-        const std::vector<db::Result> others = co_await unit.run(std::move(select));
-        take_references(others[0], rows);
+        select.push_back(whole ? select_incoming(after, limit) : select_incoming_references(after, limit));
+        const std::vector<db::Result> found = co_await unit.run(std::move(select));
+        if (whole) {
+            full = take_page(found[0], limit, rows);
+        } else {
+            take_references(found[0], rows);
+            full = false;
+        }
     }
     rows.more = rows.ids.size() > most;
     rows.ids.resize(std::min(rows.ids.size(), most));
     rows.queues.resize(rows.ids.size());
     rows.keys.resize(rows.ids.size());
     rows.contents.resize(std::min(rows.contents.size(), rows.ids.size()));
-    co_return rows;
 }
 
 std::unique_ptr<Sequencing> make_incoming_sequencing(const SequencingContext& context) {

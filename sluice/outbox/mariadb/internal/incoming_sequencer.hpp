@@ -20,7 +20,8 @@ public:
 
 private:
     db::Task<void> number(db::UnitOfWork& unit, Attempt& attempt) override;
-    db::Task<NewRows> take_rows(db::UnitOfWork& unit, const db::Result& page, std::int64_t limit);
+    bool take_page(const db::Result& page, std::int64_t limit, NewRows& rows);
+    db::Task<void> take_others(db::UnitOfWork& unit, NewRows& rows);
     db::Task<void> enter(db::UnitOfWork& unit);
 
     std::int64_t page_;  // whole messages per query: few while they prove large
