@@ -214,8 +214,9 @@ TEST_F(Interleaving, unit_that_began_to_read_before_a_rebuild_switched_runs_agai
     finish(scope);
     EXPECT_EQ(runs, units_meet() ? 2 : 1);
     EXPECT_EQ(world.number("select count(*) from sluice_projection where status = 'active'"), 1);
-    if (units_meet())
-        EXPECT_EQ(world.run(world.projections().read_raw("stock_level", "article-0")).version.value(), 11);
+    // Behind the unit, a rebuild knows of nothing but the log.
+    EXPECT_EQ(world.run(world.projections().read_raw("stock_level", "article-0")).version.value(),
+              units_meet() ? 11 : 10);
 }
 
 TEST_F(Interleaving, event_that_is_parked_while_its_key_is_retried_is_not_left_behind) {
