@@ -33,7 +33,9 @@ constexpr const char* kAskMariadb =
     "(select count(*) > 0 from information_schema.user_privileges where privilege_type = 'SUPER' "
     "and grantee = concat('''', replace(current_user(), '@', '''@'''), '''')) as superuser, "
     "@@character_set_database as charset, @@innodb_flush_log_at_trx_commit as flush_at_commit, @@log_bin as binlog, "
-    "@@sql_mode like '%STRICT_TRANS_TABLES%' as strict, "
+    "@@binlog_format as binlog_format, @@log_bin_trust_function_creators <> 0 as trusts_triggers, "
+    // Our own sessions are strict by themselves.
+    "@@global.sql_mode like '%STRICT_%_TABLES%' as strict, "
     "(select count(*) from information_schema.processlist) as connections, @@max_connections as most_connections";
 
 /// A pooler that lends its connections for a transaction each shows what one client has set to another.

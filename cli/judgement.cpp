@@ -71,6 +71,20 @@ Finding postgres_durability(const PostgresFacts& facts) {
     return ok("durability", fmt::format("fsync is on, synchronous_commit is {}", facts.synchronous_commit));
 }
 
+Finding mariadb_binlog(const MariadbFacts& facts) {
+    if (!facts.binlog)
+        return warning("binlog", "off: reads after a write go to the primary, for want of a position to wait for");
+    if (facts.binlog_format == "STATEMENT")
+        return error("binlog",
+                     "on, by statements: a unit that reads committed rows cannot write; set binlog_format to ROW or "
+                     "MIXED");
+    if (!facts.superuser && !facts.trusts_triggers)
+        return warning("binlog",
+                       "on: this user may make no trigger, and the outbox's tables have one; set "
+                       "log_bin_trust_function_creators = 1, or migrate as another user");
+    return ok("binlog", fmt::format("on, {}", facts.binlog_format));
+}
+
 /// 1011 of "10.11.14-MariaDB-…"; 0 when it does not begin so.
 int mariadb_release(std::string_view text) {
     int major = 0;
@@ -131,11 +145,10 @@ std::vector<Finding> judge(const MariadbFacts& facts) {
                                                 "last commits that were acknowledged",
                                                 facts.flush_at_commit)));
     findings.push_back(facts.strict ? ok("sql_mode", "strict")
-                                    : warning("sql_mode", "not strict: values that do not fit are cut off in silence"));
-    findings.push_back(facts.binlog ? ok("binlog", "on")
-                                    : warning("binlog",
-                                              "off: reads after a write go to the primary, for want of a "
-                                              "position to wait for"));
+                                    : warning("sql_mode",
+                                              "not strict unless a session says so, as Sluice's do: other programs' "
+                                              "values that do not fit are cut off in silence"));
+    findings.push_back(mariadb_binlog(facts));
     findings.push_back(connections_of(facts.connections, facts.most_connections));
     return findings;
 }

@@ -50,13 +50,15 @@ struct MariadbFacts {
     std::string charset;
     std::int64_t flush_at_commit = 1;
     bool binlog = false;
-    bool strict = false;
+    std::string binlog_format;
+    bool trusts_triggers = false;  ///< log_bin_trust_function_creators
+    bool strict = false;           ///< of sessions that do not say themselves what they want
     std::int64_t connections = 0;
     std::int64_t most_connections = 0;
 };
 BOOST_DESCRIBE_STRUCT(MariadbFacts, (),
-                      (version_text, read_only, superuser, charset, flush_at_commit, binlog, strict, connections,
-                       most_connections))
+                      (version_text, read_only, superuser, charset, flush_at_commit, binlog, binlog_format,
+                       trusts_triggers, strict, connections, most_connections))
 
 struct SqliteFacts {
     std::string version_text;

@@ -58,6 +58,8 @@ TEST(judgement, mariadb_before_atomic_ddl_is_refused) {
     MariadbFacts facts{.version_text = "10.11.14-MariaDB-0+deb12u2",
                        .charset = "utf8mb4",
                        .binlog = true,
+                       .binlog_format = "MIXED",
+                       .trusts_triggers = true,
                        .strict = true,
                        .connections = 1,
                        .most_connections = 151};
@@ -69,6 +71,19 @@ TEST(judgement, mariadb_before_atomic_ddl_is_refused) {
     }
     facts.version_text = "11.4.2-MariaDB";
     EXPECT_EQ(finding(judge(facts), "version").verdict, Verdict::ok);
+}
+
+TEST(judgement, a_binlog_of_mariadb_that_the_outbox_cannot_write_through_is_told) {
+    MariadbFacts facts{.binlog = true, .binlog_format = "ROW", .trusts_triggers = true};
+    EXPECT_EQ(finding(judge(facts), "binlog").verdict, Verdict::ok);
+    facts.trusts_triggers = false;
+    EXPECT_EQ(finding(judge(facts), "binlog").verdict, Verdict::warning);
+    facts.superuser = true;
+    EXPECT_EQ(finding(judge(facts), "binlog").verdict, Verdict::ok);
+    facts.binlog_format = "STATEMENT";
+    EXPECT_EQ(finding(judge(facts), "binlog").verdict, Verdict::error);
+    facts.binlog = false;
+    EXPECT_EQ(finding(judge(facts), "binlog").verdict, Verdict::warning);
 }
 
 TEST(judgement, a_sqlite_file_without_wal_is_an_error) {

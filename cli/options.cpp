@@ -41,7 +41,8 @@ Exit codes
 struct Keys {
     explicit Keys(config::Schema& schema)
         : dsn(schema.secret("dsn",
-                            "One database, called `main`: sqlite:PATH or postgres://user:password@host/database. "
+                            "One database, called `main`: sqlite:PATH, postgres://user:password@host/database or "
+                            "mariadb://user:password@host/database. "
                             "Other users of the machine see flags: prefer the file or the environment")),
           sources(schema.secret("sources.*.dsn", "One of several databases, by the name that stands for *")),
           only(schema.option<std::vector<std::string>>("only", {}, "Of the databases just these, by name")),

@@ -12,7 +12,8 @@ std::optional<int> parse(int count, char** words, Options& options) {
         ->capture_default_str();
     cli.add_option("--data", options.settings.data_dir, "Folder of the tenants' files")->capture_default_str();
     cli.add_option("--database-url", options.settings.database_url,
-                   "PostgreSQL instead of files, one database per tenant: postgres://user:password@host/{tenant}")
+                   "PostgreSQL or MariaDB instead of files, one database per tenant: "
+                   "postgres://user:password@host/{tenant} or mariadb://user:password@host/{tenant}")
         ->envname("SLUICE_DATABASE_URL");  // where no list of processes shows the password
     cli.add_option("--web", options.settings.web_dir, "Folder of the built page")->capture_default_str();
     cli.add_option("--shards", options.settings.shards, "Threads that serve; 0: one per core")->capture_default_str();

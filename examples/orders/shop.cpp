@@ -39,28 +39,46 @@ std::vector<Article> catalogue(std::string_view tenant) {
 
 namespace {
 
-std::vector<std::string> tables(std::string_view text, std::string_view integer, std::string_view options) {
+/// What the databases call the same things.
+struct Types {
+    std::string_view id;  ///< text that may be a key
+    std::string_view text;
+    std::string_view integer;
+    std::string_view options;  ///< of a table
+};
+
+std::vector<std::string> tables(const Types& types) {
+    const auto create = [&types](std::string_view table) {
+        return fmt::format(fmt::runtime(table), fmt::arg("id", types.id), fmt::arg("text", types.text),
+                           fmt::arg("integer", types.integer), fmt::arg("options", types.options));
+    };
     return {
-        fmt::format("create table article(id {0} primary key, name {0} not null, price_cents {1} not null){2}", text,
-                    integer, options),
-        fmt::format("create table orders(id {0} primary key, article {0} not null references article(id), quantity {1} "
-                    "not null check (quantity between 1 and 1000), placed_at {1} not null){2}",
-                    text, integer, options),
-        fmt::format("create table restocks(id {0} primary key, article {0} not null references article(id), quantity "
-                    "{1} not null check (quantity between 1 and 100000), received_at {1} not null){2}",
-                    text, integer, options),
+        create(
+            "create table article(id {id} primary key, name {text} not null, price_cents {integer} not null){options}"),
+        create(
+            "create table orders(id {id} primary key, article {id} not null references article(id), "
+            "quantity {integer} not null check (quantity between 1 and 1000), placed_at {integer} not null){options}"),
+        create("create table restocks(id {id} primary key, article {id} not null references article(id), "
+               "quantity {integer} not null check (quantity between 1 and 100000), "
+               "received_at {integer} not null){options}"),
     };
 }
+
+constexpr Types kSqlite{"text", "text", "integer", " strict"};
+constexpr Types kPostgres{"text", "text", "bigint", ""};
+// A key has a length there, and texts compare byte by byte only where the table says so.
+constexpr Types kMariadb{"varchar(64)", "text", "bigint", " engine = innodb, collate = utf8mb4_nopad_bin"};
 
 }  // namespace
 
 std::vector<sluice::migrate::Migration> migrations() {
     using sluice::db::Dialect;
-    return {
-        {"orders",
-         1,
-         "shop",
-         {{Dialect::sqlite, tables("text", "integer", " strict")}, {Dialect::postgres, tables("text", "bigint", "")}}}};
+    return {{"orders",
+             1,
+             "shop",
+             {{Dialect::sqlite, tables(kSqlite)},
+              {Dialect::postgres, tables(kPostgres)},
+              {Dialect::mariadb, tables(kMariadb)}}}};
 }
 
 }  // namespace orders

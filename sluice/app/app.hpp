@@ -31,8 +31,8 @@ namespace sluice::app {
 
 struct Settings {
     std::string data_dir = "data";  ///< one SQLite file per tenant, `<id>.sqlite3`; made if missing
-    /// A server's databases instead, `{tenant}` standing for a tenant's id: postgres://user:password@host/{tenant}.
-    /// They exist, and belong to that user. Never logged.
+    /// A server's databases instead, `{tenant}` standing for a tenant's id: postgres://user:password@host/{tenant} or
+    /// mariadb://user:password@host:port/{tenant}. They exist, and that user may make tables there. Never logged.
     std::string database_url;
     std::string address = "127.0.0.1";  ///< of the public listener
     std::uint16_t port = 8080;          ///< 0: any free one

@@ -287,12 +287,15 @@ describe('starts', () => {
 
   const onServer = () => {
     test('a database that does not exist is named with its tenant and what to do', async (t) => {
-      const said = await refusal(t, { databases: databasesAt(withDatabase(serverAddress('postgres.app'), 'nowhere_{tenant}')) });
+      const said = await refusal(t, { databases: databasesAt(withDatabase(serverAddress(`${KIND}.admin`), 'nowhere_{tenant}')) });
       assert.match(said, /^cannot start: tenant 'shop_a', database 127\.0\.0\.1:\d+\/nowhere_shop_a, does not start \(create it, .*no such database/m);
+      // MariaDB tells a user who has no rights there nothing more.
+      const plain = await refusal(t, { databases: databasesAt(withDatabase(serverAddress(`${KIND}.app`), 'nowhere_{tenant}')) });
+      assert.match(plain, KIND === 'mariadb' ? /^cannot start: .*does not start \(create it and grant it to the user, .*the database to that user/m : /no such database/m);
     });
 
     test('a wrong password is told without showing one', async (t) => {
-      const address = new URL(serverAddress('postgres.app'));
+      const address = new URL(serverAddress(`${KIND}.app`));
       const right = address.password;
       address.password = 'wrong-secret';
       const said = await refusal(t, { databases: databasesAt(address.href) });
@@ -303,7 +306,7 @@ describe('starts', () => {
     });
 
     test('a server that is not there is named', async (t) => {
-      const said = await refusal(t, { databases: databasesAt('postgres://app:secret@127.0.0.1:1/{tenant}') });
+      const said = await refusal(t, { databases: databasesAt(`${KIND}://app:secret@127.0.0.1:1/{tenant}`) });
       assert.match(said, /^cannot start: tenant 'shop_a', database 127\.0\.0\.1:1\/shop_a, does not start \(is its server running/m);
     });
   };

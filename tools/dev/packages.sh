@@ -14,7 +14,7 @@ test_packages=(
 )
 
 # What `./dev demo --database …` needs besides.
-server_packages=(postgresql)
+declare -A server_packages=([sqlite]="" [postgres]=postgresql [mariadb]="mariadb-server openssl")
 
 # Packages that are only a program: one on PATH from anywhere else will do.
 declare -A program_of=(

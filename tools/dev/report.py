@@ -16,6 +16,7 @@ import xml.etree.ElementTree as xml
 
 RESULTS = pathlib.Path("build/results")
 DATABASES = ("sqlite", "postgres", "pgbouncer", "mariadb")
+SERVERS = ("postgres", "mariadb")  # what tests run again on
 TAIL_LINES = 25
 SHOWN_FAILURES = 30
 
@@ -39,7 +40,7 @@ class Counts:
     def add_sqlite_twins(self):
         """Counts what ran on SQLite in a program whose name does not say so."""
         again = {(stage, program.replace(f"_{database}_test", "_test"), case) for stage, program, case in self.cases
-                 for database in ("postgres", "mariadb") if f"_{database}_" in program}
+                 for database in SERVERS if f"_{database}_" in program}
         for twin in again & self.cases.keys():
             skipped, database = self.cases[twin]
             if database == "none":
@@ -143,7 +144,7 @@ def add_ctest(counts, folder):
             failed = sum(add_gtest(counts, path, program) for path in reports)
         elif not reports:
             # A test that has a sister on a server is the one on files.
-            database = "sqlite" if f"{name}_postgres" in commands else ""
+            database = "sqlite" if any(f"{name}_{server}" in commands for server in SERVERS) else ""
             failed = add_node(counts, name, output, database)
             if failed is None:
                 failed = add_plain(counts, name, output)

@@ -13,6 +13,11 @@ namespace sluice::app::internal {
 namespace {
 
 constexpr std::string_view kPlaceholder = "{tenant}";
+constexpr std::string_view kPostgresHasNoSuchDatabase = "3D000";
+constexpr std::string_view kPostgresLacksRight = "42501";
+constexpr std::string_view kMariadbHasNoSuchDatabase = "1049";
+constexpr std::string_view kMariadbLacksRight = "1142";
+constexpr std::string_view kMariadbRefusesDatabase = "1044";  // it may not be there: who has no right to it is not told
 
 std::string file_of(const Settings& settings, const tenant::TenantId& id) {
     return (std::filesystem::path(settings.data_dir) / (id.text() + ".sqlite3")).string();
@@ -58,7 +63,13 @@ std::string_view advice_for(const std::exception_ptr& failure) {
     try {
         std::rethrow_exception(failure);
     } catch (const db::Error& error) {
-        if (error.details().code == "3D000") return " (create it, or correct the database URL)";
+        const std::string& code = error.details().code;
+        if (code == kPostgresHasNoSuchDatabase || code == kMariadbHasNoSuchDatabase)
+            return " (create it, or correct the database URL)";
+        if (code == kMariadbRefusesDatabase)
+            return " (create it and grant it to the user, or correct the database URL)";
+        if (code == kPostgresLacksRight || code == kMariadbLacksRight)
+            return " (the user may not do that there: let it make and change tables)";
         if (error.kind() == db::ErrorKind::permission) return " (correct user and password of the database URL)";
         if (error.kind() == db::ErrorKind::connection) return " (is its server running, and is the address right?)";
         return "";

@@ -129,6 +129,17 @@ TEST_P(Cli, one_broken_database_of_two_is_reported_and_the_other_migrated) {
     EXPECT_EQ(only.code, 0) << only.out << only.err;
 }
 
+TEST_P(Cli, sluice_s_own_tables_come_with_a_flag) {
+    const std::map<std::string, std::string> environment{{"SLUICE_DSN", dsn()}};
+
+    const Ended up = run_sluice({"migrate", "up", "--with_sluice"}, environment);
+
+    EXPECT_EQ(up.code, 0) << up.out << up.err;
+    EXPECT_THAT(up.out, HasSubstr("  applied  sluice_outbox 0001"));
+    EXPECT_THAT(up.out, HasSubstr("  applied  sluice_projection 0001"));
+    EXPECT_EQ(run_sluice({"migrate", "verify", "--with_sluice"}, environment).code, 0);
+}
+
 TEST_P(Cli, doctor_tells_what_it_found_by_text_json_and_exit_code) {
     const Ended text = run_sluice({"doctor"}, {{"SLUICE_DSN", dsn()}});
     const Ended json = run_sluice({"doctor", "--json"}, {{"SLUICE_DSN", dsn()}});
@@ -175,18 +186,6 @@ TEST(CliAlone, help_names_every_command_and_every_option) {
             EXPECT_THAT(ended.out, HasSubstr(part));
     }
     EXPECT_EQ(run_sluice({"--version"}).code, 0);
-}
-
-TEST(CliAlone, sluice_s_own_tables_come_with_a_flag) {
-    const sluice::testing::TempFolder folder;
-    const std::string dsn = "sqlite:" + folder.file("shop.sqlite3");
-
-    const Ended up = run_sluice({"migrate", "up", "--dsn", dsn, "--with_sluice"});
-
-    EXPECT_EQ(up.code, 0) << up.out << up.err;
-    EXPECT_THAT(up.out, HasSubstr("  applied  sluice_outbox 0001"));
-    EXPECT_THAT(up.out, HasSubstr("  applied  sluice_projection 0001"));
-    EXPECT_EQ(run_sluice({"migrate", "verify", "--dsn", dsn, "--with_sluice"}).code, 0);
 }
 
 TEST(CliAlone, a_file_that_is_not_there_is_made_by_up_alone) {

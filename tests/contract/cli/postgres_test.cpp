@@ -11,12 +11,6 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-/// "postgres://user:PASSWORD@host:port/database"
-std::string password_of(const std::string& dsn) {
-    const std::size_t from = dsn.find(':', dsn.find("//")) + 1;
-    return dsn.substr(from, dsn.find('@') - from);
-}
-
 TEST(CliPostgres, doctor_warns_of_a_superuser_and_of_a_server_without_fsync) {
     const std::string dsn = server_address("postgres.admin");
 

@@ -82,4 +82,9 @@ Ended run_sluice(const std::vector<std::string>& words, const std::map<std::stri
     return ended;
 }
 
+std::string password_of(const std::string& dsn) {
+    const std::size_t from = dsn.find(':', dsn.find("//")) + 1;
+    return dsn.substr(from, dsn.find('@') - from);
+}
+
 }  // namespace sluice::contract

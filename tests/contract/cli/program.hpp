@@ -17,4 +17,7 @@ struct Ended {
 [[nodiscard]] Ended run_sluice(const std::vector<std::string>& words,
                                const std::map<std::string, std::string>& environment = {});
 
+/// PASSWORD of "postgres://user:PASSWORD@host:port/database".
+[[nodiscard]] std::string password_of(const std::string& dsn);
+
 }  // namespace sluice::contract

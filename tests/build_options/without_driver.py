@@ -1,6 +1,6 @@
-"""-DSLUICE_POSTGRES=OFF builds whole, although only a few files are compiled for it.
+"""A build without a server's driver (-DSLUICE_POSTGRES=OFF, -DSLUICE_MARIADB=OFF) is whole, although only a few files are compiled for it.
 
-Configures a build of that kind (without libpq in sight), compiles what it compiles otherwise than the build at hand, and looks
+Configures a build of that kind (without the driver's library in sight), compiles what it compiles otherwise than the build at hand, and looks
 at the objects of both: none of those that both builds have may need what only the other files define.
 
 Ends with "N passed, N failed, N skipped", which tools/dev/report.py counts.
@@ -13,11 +13,14 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+# Driver: the option that leaves it out and the package that CMake then must not need.
+DRIVERS = {"postgres": ("SLUICE_POSTGRES", "PostgreSQL"), "mariadb": ("SLUICE_MARIADB", "MariaDB")}
 
 
 def configure(args, folder):
-    words = ["cmake", "-S", str(ROOT), "-B", str(folder), "-G", "Ninja", "-DSLUICE_POSTGRES=OFF", "-DCMAKE_DISABLE_FIND_PACKAGE_PostgreSQL=ON",
-             *(f"-D{each}" for each in args.define)]
+    option, package = DRIVERS[args.driver]
+    words = ["cmake", "-S", str(ROOT), "-B", str(folder), "-G", "Ninja", *(f"-D{each}" for each in args.define),
+             f"-D{option}=OFF", f"-DCMAKE_DISABLE_FIND_PACKAGE_{package}=ON"]
     return subprocess.run(words, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
@@ -30,6 +33,38 @@ def commands(folder):
         if output.endswith(".o") and "verify_interface" not in output:
             found[output] = (entry["file"], words)
     return found
+
+
+def system_folders(words):
+    return {words[index + 1] for index, word in enumerate(words) if word == "-isystem"}
+
+
+def without(words, folders):
+    """The words but those that make a compiler look into the folders."""
+    dropped = {index + step for index, word in enumerate(words) if word == "-isystem" and words[index + 1] in folders for step in (0, 1)}
+    return [word for index, word in enumerate(words) if index not in dropped]
+
+
+def readers_of(build, folders):
+    """Objects of the build whose sources include something from the folders, by ninja's own books."""
+    listing = subprocess.run(["ninja", "-C", str(build), "-t", "deps"], text=True, stdout=subprocess.PIPE, check=True).stdout
+    readers, target = set(), ""
+    for line in listing.splitlines():
+        if line.startswith(" "):
+            if any(line.strip().startswith(f"{folder}/") for folder in folders):
+                readers.add(target)
+        elif ": #deps" in line:
+            target = line.split(": #deps")[0]
+    return readers
+
+
+def otherwise_compiled(build, here, there):
+    """The objects of the other build that another command makes, or that read what is gone with the driver's library."""
+    folders = [set().union(*(system_folders(words) for _, words in objects.values())) for objects in (here, there)]
+    gone = folders[0] - folders[1]
+    readers = readers_of(build, gone)
+    return [output for output in there
+            if output not in here or output in readers or there[output][1] != without(here[output][1], gone)]
 
 
 def compile_here(build, other, output, words):
@@ -56,11 +91,12 @@ def symbols(nm, objects):
 
 def main():
     options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("driver", choices=sorted(DRIVERS))
     options.add_argument("--build", type=pathlib.Path, required=True)
     options.add_argument("--nm", default="nm")
     options.add_argument("--define", action="append", default=[])
     args = options.parse_args()
-    other = args.build / "without_postgres"
+    other = args.build / f"without_{args.driver}"
     failures, passed = [], 0
 
     def check(name, problem):
@@ -70,10 +106,10 @@ def main():
             failures.append(f"{name}:\n{problem}")
 
     configured = configure(args, other)
-    check("it is configured without libpq", configured.returncode and configured.stdout[-2000:])
+    check("it is configured without the driver's library", configured.returncode and configured.stdout[-2000:])
     if configured.returncode == 0:
         here, there = commands(args.build), commands(other)
-        changed = [output for output in there if output not in here or there[output][1] != here[output][1]]
+        changed = otherwise_compiled(args.build, here, there)
         check("something depends on the option", not changed and "no file is compiled otherwise")
         for output in changed:
             done = compile_here(args.build, other, output, there[output][1])
