@@ -387,6 +387,7 @@ TEST_F(RetentionOnDatabase, batches_chain_over_a_cursor_that_moved_on_without_on
     publish(1, "stock");
     ASSERT_TRUE(bed.drained());
 
+    bed.stop();
     ASSERT_EQ(view.batches.size(), 2U);
     EXPECT_EQ(view.batches[0].up_to, 1);
     EXPECT_EQ(view.batches[1].after, 1);

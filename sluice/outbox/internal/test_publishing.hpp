@@ -30,8 +30,8 @@ struct Publishing {
         return seen.payloads();
     }
 
+    Seen seen;  // outlives the outbox, which may still deliver while it stops
     Testbed bed;
-    Seen seen;
 
 private:
     template <class Body>
