@@ -1,7 +1,7 @@
 // What the facade costs over the plain C interfaces: CPU of this process per statement, the same statement, the same
-// run. `facade.vs_libpq`, `facade.vs_libpq_pipeline`, `facade.vs_sqlite3`, `facade.vs_sqlite3_batch`. Where a figure is
-// above its target, the remarks beside it say where the CPU goes: in the kernel or outside, and how often a thread
-// slept.
+// run. `facade.vs_libpq`, `facade.vs_libpq_pipeline`, `facade.vs_libmariadb`, `facade.vs_sqlite3`,
+// `facade.vs_sqlite3_batch`. Where a figure is above its target, the remarks beside it say where the CPU goes: in the
+// kernel or outside, and how often a thread slept.
 #include <sys/resource.h>
 
 #include <cstdlib>
@@ -17,6 +17,7 @@
 #include "bench/harness.hpp"
 #include "sluice/core/log.hpp"
 #include "sluice/core/metrics.hpp"
+#include "sluice/db/mariadb/database.hpp"
 #include "sluice/db/postgres/database.hpp"
 #include "sluice/db/sqlite/database.hpp"
 #include "sluice/runtime/outside.hpp"
@@ -88,7 +89,7 @@ void print_remarks(const bench::Figures& figures, const ReadKind& kind) {
     figures.print({kind.name + "_sleeps", median_cost(kind, &Cost::sleeps), "per statement", n, ""});
 }
 
-/// The two databases, filled, and everything that is measured.
+/// The databases, filled, and everything that is measured.
 class FacadeBench {
 public:
     explicit FacadeBench(int statements) {
@@ -101,7 +102,12 @@ public:
         file.name = "bench";
         file.path = folder_.path + "/bench.sqlite3";
         sqlite_ = db::sqlite::Database::open(file, {}, metrics_);
+        db::mariadb::Settings second;
+        second.name = "bench";
+        second.dsn = mariadb_server_.address("mariadb.app");
+        mariadb_ = db::mariadb::Database::open(second, {}, metrics_);
         wait(bench::make_articles(*postgres_));
+        wait(bench::make_articles(*mariadb_));
         wait(bench::make_articles(*sqlite_));
         const auto facade = [this](db::DataSource& source) {
             return [this, &source](int count) { return wait(bench::read_through_facade(source, count)); };
@@ -111,6 +117,7 @@ public:
         };
         const std::string address = server.dsn;
         const std::string path = file.path;
+        const std::string mariadb = second.dsn;
         kinds = {
             {"facade.postgres", statements, facade(*postgres_), {}},
             {"facade.libpq", statements, [address](int count) { return bench::read_by_libpq(address, count); }, {}},
@@ -121,11 +128,17 @@ public:
              {}},
             {"facade.sqlite", statements, facade(*sqlite_), {}},
             {"facade.sqlite_batch", statements * 4, batches(*sqlite_), {}},
+            {"facade.mariadb", statements, facade(*mariadb_), {}},
+            {"facade.libmariadb",
+             statements,
+             [mariadb](int count) { return bench::read_by_mariadb(mariadb, count); },
+             {}},
             {"facade.sqlite3", statements * 4, [path](int count) { return bench::read_by_sqlite(path, count); }, {}},
         };
     }
     ~FacadeBench() {
         wait(postgres_->close());
+        wait(mariadb_->close());
         wait(sqlite_->close());
         shards_.stop();
     }
@@ -160,9 +173,11 @@ private:
 
     Folder folder_;
     servers::OwnServer server_{"postgres"};
+    servers::OwnServer mariadb_server_{"mariadb"};
     runtime::ShardGroup shards_{1};
     core::Metrics metrics_;
     std::shared_ptr<db::DataSource> postgres_;
+    std::shared_ptr<db::DataSource> mariadb_;
     std::shared_ptr<db::DataSource> sqlite_;
 };
 
@@ -182,8 +197,9 @@ int main(int count, char** words) {
     const bench::Figures figures(options);
     print_ratio(figures, "facade.vs_libpq", all.kinds[0], all.kinds[1]);
     print_ratio(figures, "facade.vs_libpq_pipeline", all.kinds[2], all.kinds[3]);
-    print_ratio(figures, "facade.vs_sqlite3", all.kinds[4], all.kinds[6]);
-    print_ratio(figures, "facade.vs_sqlite3_batch", all.kinds[5], all.kinds[6]);
+    print_ratio(figures, "facade.vs_sqlite3", all.kinds[4], all.kinds[8]);
+    print_ratio(figures, "facade.vs_sqlite3_batch", all.kinds[5], all.kinds[8]);
+    print_ratio(figures, "facade.vs_libmariadb", all.kinds[6], all.kinds[7]);
     for (const ReadKind& kind : all.kinds)
         print_remarks(figures, kind);
     return figures.exit_code();

@@ -28,6 +28,8 @@ db::Task<std::int64_t> read_in_batches(db::DataSource& source, int count);
 [[nodiscard]] std::int64_t read_by_libpq(const std::string& address, int count);
 /// The same in pipeline mode, kInOneTrip statements before each synchronisation.
 [[nodiscard]] std::int64_t read_by_libpq_pipeline(const std::string& address, int count);
+/// Prepared, everything in binary; the socket is waited for by Connector/C.
+[[nodiscard]] std::int64_t read_by_mariadb(const std::string& address, int count);
 /// Prepared once, on the calling thread.
 [[nodiscard]] std::int64_t read_by_sqlite(const std::string& path, int count);
 

@@ -22,11 +22,11 @@ protected:
         builder.transactional("orders", "audit", script.handler(), hasty(3));
         builder.transactional("stock", "mail", script.handler(), hasty(3));
         bed.start(builder);
-        bury("orders", "a", "Placed", "");                                                                   // 1
-        bury("orders", "b", "Placed", "shop_a");                                                             // 2
-        bury("orders", "", "Cancelled", "shop_a");                                                           // 3
-        bury("stock", "a", "Received", "shop_b");                                                            // 4
-        bed.execute("insert into sluice_message(queue, key, type, payload) values (99, 'a', 'Lost', 'x')");  // 5
+        bury("orders", "a", "Placed", "");                                                                       // 1
+        bury("orders", "b", "Placed", "shop_a");                                                                 // 2
+        bury("orders", "", "Cancelled", "shop_a");                                                               // 3
+        bury("stock", "a", "Received", "shop_b");                                                                // 4
+        bed.execute("insert into sluice_message(queue, \"key\", type, payload) values (99, 'a', 'Lost', 'x')");  // 5
         EXPECT_TRUE(bed.becomes("select count(*) from sluice_dead_letter", 5));
         bed.execute("update sluice_dead_letter set failed_at = 1000000 * id");
     }

@@ -76,7 +76,7 @@ struct Chancy {
 
 private:
     db::Task<Outcome> take(db::UnitOfWork& unit, const Message& message) {
-        co_await unit.execute("insert into effect(key, number) values ($1, $2)", message.key,
+        co_await unit.execute("insert into effect(\"key\", number) values ($1, $2)", message.key,
                               std::stoll(message.payload));
         if (random.unit() >= 0.3) co_return Outcome::ok();
         ++failed;
@@ -90,7 +90,7 @@ TEST_F(ParkedOnDatabase, nothing_overtakes_a_key_that_is_set_aside_however_its_h
     SCOPED_TRACE("seed " + std::to_string(seed));
     Chancy chancy(seed);
     core::Random random(seed + 1);
-    bed.make_list("effect", "key text not null, number bigint not null");
+    bed.make_list("effect", "\"key\" text not null, number bigint not null");
     SubscriptionSettings settings = hasty(std::nullopt);
     settings.set_aside_after = milliseconds(0);
     struct Stopped {
@@ -117,7 +117,7 @@ TEST_F(ParkedOnDatabase, nothing_overtakes_a_key_that_is_set_aside_however_its_h
 
     EXPECT_EQ(bed.number("select count(*) from effect"), 500);
     EXPECT_EQ(bed.number("select count(*) from effect e where number <>"
-                         " 1 + (select count(*) from effect p where p.key = e.key and p.n < e.n)"),
+                         " 1 + (select count(*) from effect p where p.\"key\" = e.\"key\" and p.n < e.n)"),
               0)
         << "a key overtook itself";
     EXPECT_GT(chancy.failed, 50U);
@@ -150,10 +150,10 @@ TEST_F(ParkedOnDatabase, two_keys_wait_for_themselves) {
     audit.accept("2");
 
     EXPECT_EQ(release("b"), 1U);
-    ASSERT_TRUE(bed.becomes("select count(*) from sluice_parked where key = 'b'", 0));
+    ASSERT_TRUE(bed.becomes("select count(*) from sluice_parked where \"key\" = 'b'", 0));
 
     EXPECT_THAT(audit.payloads(), ElementsAre("2", "4"));
-    EXPECT_EQ(bed.number("select count(*) from sluice_parked where key = 'a'"), 2);
+    EXPECT_EQ(bed.number("select count(*) from sluice_parked where \"key\" = 'a'"), 2);
 }
 
 TEST_F(ParkedOnDatabase, messages_without_a_key_wait_alone_and_are_released_together) {

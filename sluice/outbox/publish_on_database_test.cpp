@@ -129,6 +129,16 @@ TEST(PublishOnDatabase, one_bad_message_rejects_the_batch_and_harms_nothing_else
     EXPECT_THAT(test.delivered(), ElementsAre("alone"));
 }
 
+TEST(PublishOnDatabase, a_message_alone_answers_its_id) {
+    Publishing test;
+    for (const char* const payload : {"1", "2"}) {
+        Published published;
+        test.unit([&](db::UnitOfWork& unit) { published = publish(unit, order("a", payload)); });
+        const std::string id = std::to_string(published.id().value());
+        EXPECT_THAT(texts(test.bed, "select payload from sluice_message where id = " + id), ElementsAre(payload));
+    }
+}
+
 TEST(PublishOnDatabase, a_batch_answers_ids_in_its_own_order) {
     Publishing test(4);
     std::vector<Published> published;
@@ -176,7 +186,8 @@ TEST(PublishOnDatabase, a_message_whose_queue_number_is_unknown_is_buried_and_st
     Publishing test;
 
     test.bed.execute(
-        "insert into sluice_message(queue, key, type, payload) values (1, 'k', 'T', 'before'), (77, 'k', 'T', 'lost'),"
+        "insert into sluice_message(queue, \"key\", type, payload) values (1, 'k', 'T', 'before'), (77, 'k', 'T', "
+        "'lost'),"
         " (1, 'k', 'T', 'after')");
 
     EXPECT_THAT(test.delivered(), ElementsAre("before", "after"));

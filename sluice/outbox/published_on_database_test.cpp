@@ -17,7 +17,8 @@ TEST(PublishedOnDatabase, rows_of_another_connection_are_found_and_numbered) {
     const auto other = test.bed.open();  // no outbox knows of its units
 
     test.bed.run(Testbed::execute_on(
-        *other, "insert into sluice_message(queue, key, type, payload) values (1, 'k', 'Noted', 'from the shell')"));
+        *other,
+        "insert into sluice_message(queue, \"key\", type, payload) values (1, 'k', 'Noted', 'from the shell')"));
 
     EXPECT_TRUE(Watch(test.bed).until([&] { return !test.seen.messages.empty(); }));
     EXPECT_THAT(test.delivered(), ElementsAre("from the shell"));
@@ -28,7 +29,7 @@ TEST(PublishedOnDatabase, a_row_of_another_connection_is_numbered_before_what_fo
     const auto other = test.bed.open();
 
     test.bed.run(Testbed::execute_on(
-        *other, "insert into sluice_message(queue, key, type, payload) values (1, 'k', 'Noted', 'first')"));
+        *other, "insert into sluice_message(queue, \"key\", type, payload) values (1, 'k', 'Noted', 'first')"));
     test.bed.publish("orders", {{"k", "second"}});
 
     EXPECT_THAT(test.delivered(), ElementsAre("first", "second"));

@@ -98,7 +98,7 @@ runtime::Task<void> replay_all(LettersBed& bed) {
 runtime::Task<void> publish_behind_replay(LettersBed& bed, std::string key) {
     if (bed.dialect() != db::Dialect::sqlite) {
         const std::string replayed =
-            "select count(*) from sluice_dead_letter where state <> 'pending' and key = '" + key + "'";
+            "select count(*) from sluice_dead_letter where state <> 'pending' and \"key\" = '" + key + "'";
         const bool seen = co_await LettersBed::wait_for_number(bed, replayed, 1);
         EXPECT_TRUE(seen) << "nothing was replayed";
     }

@@ -220,7 +220,7 @@ TEST_F(ReplayOnDatabase, that_is_under_way_at_a_restart_is_delivered_after_it) {
 }
 
 TEST_F(ReplayOnDatabase, of_a_message_whose_queue_was_unknown_publishes_it_to_everybody_once_the_queue_is_known) {
-    bed.execute("insert into sluice_message(queue, key, type, payload) values (2, 'a', 'Noted', 'early')");
+    bed.execute("insert into sluice_message(queue, \"key\", type, payload) values (2, 'a', 'Noted', 'early')");
     ASSERT_TRUE(bed.becomes("select count(*) from sluice_dead_letter", 1));
     EXPECT_THAT(replay().ids, IsEmpty());
     bed.stop();
@@ -239,7 +239,7 @@ TEST_F(ReplayOnDatabase, of_a_message_whose_queue_was_unknown_publishes_it_to_ev
 }
 
 TEST_F(ReplayOnDatabase, passes_by_letters_of_unknown_queues_also_in_its_limit_and_in_a_dry_run) {
-    bed.execute("insert into sluice_message(queue, key, type, payload) values (77, 'a', 'Noted', 'nobody''s')");
+    bed.execute("insert into sluice_message(queue, \"key\", type, payload) values (77, 'a', 'Noted', 'nobody''s')");
     ASSERT_TRUE(bed.becomes("select count(*) from sluice_dead_letter", 1));
     bury("a", "1");
     LetterOptions options;

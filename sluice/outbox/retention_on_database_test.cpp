@@ -246,11 +246,13 @@ TEST_F(RetentionOnDatabase, a_tick_of_many_messages_goes_in_bounded_steps_too) {
     bed.stop();
     bed.execute("update sluice_queue set retention_s = 0");
 
+    // On MariaDB a tick goes with its messages, however many.
+    const bool whole = bed.dialect() == db::Dialect::mariadb;
     look(4);
     EXPECT_EQ(ticks(), 1);
-    EXPECT_EQ(messages(), 7);
+    EXPECT_EQ(messages(), whole ? 1 : 7);
     look(4);
-    EXPECT_EQ(messages(), 3);
+    EXPECT_EQ(messages(), whole ? 1 : 3);
     look(4);
     EXPECT_EQ(messages(), 1);
 }
@@ -391,13 +393,13 @@ TEST_F(RetentionOnDatabase, batches_chain_over_a_cursor_that_moved_on_without_on
     EXPECT_EQ(view.batches[1].up_to, 7);
 }
 
-/// Ticks go in one commit, messages in later ones: between two of them the process may end.
+/// Ticks go in one commit, messages in later ones (on MariaDB in the same): between two of them the process may end.
 TEST_F(RetentionOnDatabase, messages_that_a_process_left_behind_are_removed_by_the_next_one) {
     fill(10, seconds(3'600));
     bed.execute("update sluice_queue set retention_s = 0");
     bed.make_failing("killed", "delete on sluice_message", "the process ends");
     EXPECT_THROW(look(), db::Error);
-    ASSERT_EQ(ticks(), 1);
+    ASSERT_EQ(ticks(), bed.dialect() == db::Dialect::mariadb ? 10 : 1);
     ASSERT_EQ(messages(), 10);
     bed.drop_trigger("killed");
 

@@ -81,8 +81,14 @@ constexpr const char* kPostgresFunction = R"sql(
     select sluice_publish('orders', 'A-1', 'OrderPlaced', '{"article":"A-1"}', '{"origin":"till"}');
 )sql";
 
+constexpr const char* kMariadbSql = R"sql(
+    insert into sluice_message(queue, `key`, type, payload)
+    values ((select number from sluice_queue where name = 'orders'), 'A-1', 'OrderPlaced', '{"article":"A-1"}');
+)sql";
+
 std::vector<const char*> documented(db::Dialect dialect) {
     if (dialect == db::Dialect::postgres) return {kPostgresSql, kPostgresFunction};
+    if (dialect == db::Dialect::mariadb) return {kMariadbSql};
     return {kSqliteSql};
 }
 
@@ -153,7 +159,7 @@ TEST_F(SequencingOnDatabase, rows_of_the_command_line_come_before_what_is_publis
 }
 
 TEST_F(SequencingOnDatabase, an_insert_with_an_unknown_queue_number_becomes_a_dead_letter_and_stops_no_tick) {
-    expect_ok(bed.shell("insert into sluice_message(queue, key, type, payload) values (99, 'a', 'Noted', 'lost');" +
+    expect_ok(bed.shell("insert into sluice_message(queue, \"key\", type, payload) values (99, 'a', 'Noted', 'lost');" +
                         bed.insert_sql("orders", "a", "found")));
 
     ASSERT_TRUE(delivered(1));
@@ -186,10 +192,8 @@ TEST_F(SequencingOnDatabase, a_long_run_of_unknown_numbers_hides_nothing_behind_
     bed.publish("orders", {{"a", "before"}});
     ASSERT_TRUE(delivered(1));
     bed.stop();
-    expect_ok(
-        bed.shell("with recursive n(i) as (select 1 union all select i + 1 from n where i < 12000)"
-                  " insert into sluice_message(queue, type, payload) select 99, 'Noted', 'x' from n;" +
-                  bed.insert_sql("orders", "a", "behind")));
+    expect_ok(bed.shell("insert into sluice_message(queue, type, payload) select 99, 'Noted', 'x' from " +
+                        bed.sql_text.numbers(12'000) + ";" + bed.insert_sql("orders", "a", "behind")));
     Settings settings;
     settings.tick_messages = 10;
 
@@ -214,7 +218,7 @@ TEST_F(SequencingOnDatabase, an_insert_without_a_queue_is_refused_by_a_constrain
 }
 
 TEST_F(SequencingOnDatabase, payloads_of_plain_sql_may_be_text_or_bytes) {
-    expect_ok(bed.shell("insert into sluice_message(queue, key, type, payload) values (1, 'a', 'T', " +
+    expect_ok(bed.shell("insert into sluice_message(queue, \"key\", type, payload) values (1, 'a', 'T', " +
                         bed.sql_text.bytes("00ff") + "), (1, 'a', 'T', 'text'), (1, 'a', 'T', '');"));
 
     ASSERT_TRUE(delivered(3));
@@ -231,7 +235,7 @@ TEST_F(SequencingOnSqlite, payloads_of_plain_sql_may_be_numbers) {
 }
 
 TEST_F(SequencingOnDatabase, headers_of_plain_sql_that_are_no_object_of_texts_are_handed_on_as_they_are) {
-    expect_ok(bed.shell(std::string("insert into sluice_message(queue, key, type, headers, trace, payload) values"
+    expect_ok(bed.shell(std::string("insert into sluice_message(queue, \"key\", type, headers, trace, payload) values"
                                     " (1, 'a', 'T', '{', ") +
                         bed.sql_text.bytes("00") + ", '1'), (1, 'a', 'T', '{\"origin\":\"till\"}', null, '2');"));
 
@@ -247,7 +251,7 @@ db::Task<void> publish_with_a_lost_savepoint(db::UnitOfWork& unit) {
     const auto inner = [](db::UnitOfWork& nested) -> db::Task<void> {
         publish(nested, Testbed::outgoing("orders", "a", "undone"));
         co_await nested.execute(
-            "insert into sluice_message(queue, key, type, payload) values (1, 'a', 'Noted', 'undone too')");
+            "insert into sluice_message(queue, \"key\", type, payload) values (1, 'a', 'Noted', 'undone too')");
         throw core::Error("taken back");
     };
     bool taken_back = false;
@@ -271,7 +275,8 @@ TEST_F(SequencingOnDatabase, a_savepoint_that_is_rolled_back_leaves_no_gap) {
 }
 
 db::Task<void> insert_and_fail(db::UnitOfWork& unit) {
-    co_await unit.execute("insert into sluice_message(queue, key, type, payload) values (1, 'a', 'Noted', 'undone')");
+    co_await unit.execute(
+        "insert into sluice_message(queue, \"key\", type, payload) values (1, 'a', 'Noted', 'undone')");
     throw core::Error("taken back");
 }
 

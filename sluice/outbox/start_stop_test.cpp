@@ -131,7 +131,7 @@ struct Held {
     db::Task<Outcome> take(db::UnitOfWork& unit, const Message& message) {
         watch.ring();
         co_await gate.pass();
-        co_await unit.execute("insert into effect(key, payload) values ($1, $2)", message.key, message.payload);
+        co_await unit.execute("insert into effect(\"key\", payload) values ($1, $2)", message.key, message.payload);
         co_return Outcome::ok();
     }
 };

@@ -184,7 +184,7 @@ TEST(SubscriptionsOnDatabase, from_now_counts_only_for_a_subscription_that_is_ne
 /// Publishes an answer to every message, in the handler's unit.
 db::Task<Outcome> answer_in_unit(db::UnitOfWork& unit, const Message& message) {
     publish(unit, Testbed::outgoing("answers", message.key, "re " + message.payload));
-    co_await unit.execute("insert into effect(key, payload) values ($1, $2)", message.key, message.payload);
+    co_await unit.execute("insert into effect(\"key\", payload) values ($1, $2)", message.key, message.payload);
     co_return message.attempts < 2 ? Outcome::retry("again") : Outcome::ok();
 }
 

@@ -116,7 +116,7 @@ struct SlowEffect {
         ++tries;
         watch.ring();
         co_await gate.pass();
-        co_await unit.execute("insert into effect(key, payload) values ($1, 'slow ' || $2)", message.key,
+        co_await unit.execute("insert into effect(\"key\", payload) values ($1, 'slow ' || $2)", message.key,
                               message.payload);
         co_return Outcome::ok();
     }

@@ -7,9 +7,9 @@
 
 #include <atomic>
 #include <chrono>
-#include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <mutex>
 #include <sstream>
 #include <stdexcept>
 #include <utility>
@@ -122,11 +122,45 @@ std::string creation_of(const std::string& name, db::Dialect dialect) {
     return "create database " + name + "; grant all privileges on \"" + pattern + "\".* to sluice_app@'127.0.0.1'";
 }
 
-std::string removal_of(const std::string& name, db::Dialect dialect) {
-    // By force: a failed test leaves connections open.
-    if (dialect == db::Dialect::postgres) return "drop database " + name + " with (force)";
-    return "drop database " + name;
+/// Empties a database that a test has left, connections that a failed one left open included. On PostgreSQL it runs in
+/// that database, where making one takes ten times as long; on MariaDB beside it.
+std::string emptying_of(const std::string& name, db::Dialect dialect) {
+    if (dialect == db::Dialect::mariadb) return "drop database " + name + "; create database " + name;
+    return "do $$ begin perform pg_terminate_backend(pid) from pg_stat_activity"
+           " where datname = current_database() and pid <> pg_backend_pid(); end $$;"
+           " set client_min_messages = warning; drop schema public cascade;"
+           " create schema public authorization pg_database_owner; grant usage on schema public to public";
 }
+
+std::string with_database(const std::string& address, const std::string& name) {
+    return address.substr(0, address.find_last_of('/') + 1) + name;
+}
+
+/// What tests of this process have left, by dialect; it ends with the server.
+class UsedDatabases {
+public:
+    static UsedDatabases& of(db::Dialect dialect) {
+        static UsedDatabases postgres;
+        static UsedDatabases mariadb;
+        return dialect == db::Dialect::postgres ? postgres : mariadb;
+    }
+    /// The name of one; empty: there is none.
+    std::string take() {
+        const std::lock_guard lock(mutex_);
+        if (names_.empty()) return {};
+        std::string name = std::move(names_.back());
+        names_.pop_back();
+        return name;
+    }
+    void leave(std::string name) {
+        const std::lock_guard lock(mutex_);
+        names_.push_back(std::move(name));
+    }
+
+private:
+    std::mutex mutex_;
+    std::vector<std::string> names_;
+};
 
 std::string new_name() {
     static std::atomic<int> made{0};
@@ -167,23 +201,22 @@ TestDatabase::TestDatabase(db::Dialect dialect) : dialect_(dialect) {
     }
     const std::string server(name_of(dialect_));
     const std::string app = server_address(server + ".app");
-    created_ = new_name();
-    admin_ = server_address(server + ".admin");
-    const ShellAnswer made = run_shell(dialect_, admin_, creation_of(created_, dialect_));
-    if (made.status != 0) throw std::runtime_error("cannot create a database: " + made.output);
-    dsn_ = app.substr(0, app.find_last_of('/') + 1) + created_;
+    const std::string admin = server_address(server + ".admin");
+    created_ = UsedDatabases::of(dialect_).take();
+    const bool anew = created_.empty();
+    if (anew) created_ = new_name();
+    const bool inside = !anew && dialect_ == db::Dialect::postgres;
+    const std::string place = inside ? with_database(admin, created_) : admin;
+    const ShellAnswer made =
+        run_shell(dialect_, place, anew ? creation_of(created_, dialect_) : emptying_of(created_, dialect_));
+    if (made.status != 0) throw std::runtime_error("cannot make an empty database: " + made.output);
+    dsn_ = with_database(app, created_);
 }
 
 TestDatabase::TestDatabase(std::string dsn) : dialect_(dialect_of(dsn)), dsn_(std::move(dsn)) {}
 
 TestDatabase::~TestDatabase() {
-    if (admin_.empty()) return;
-    try {
-        const ShellAnswer gone = run_shell(dialect_, admin_, removal_of(created_, dialect_));
-        if (gone.status != 0) std::fputs(gone.output.c_str(), stderr);
-    } catch (const std::runtime_error& e) {
-        std::fputs(e.what(), stderr);
-    }
+    if (!created_.empty()) UsedDatabases::of(dialect_).leave(std::move(created_));
 }
 
 std::string TestDatabase::path() const {

@@ -30,7 +30,8 @@ struct ShellAnswer {
 /// Thread-safe, its construction and destruction apart. Not in the library that users link.
 class TestDatabase {
 public:
-    /// An empty one of the kind that the run asks for, gone with this object; close its data sources first.
+    /// An empty one of the kind that the run asks for; close its data sources first. A server's may be one that an
+    /// earlier object of this process had.
     TestDatabase() : TestDatabase(test_dialect()) {}
     /// One of this kind, for tests of what only it has.
     explicit TestDatabase(db::Dialect dialect);
@@ -57,8 +58,7 @@ private:
     TempFolder folder_;
     db::Dialect dialect_;
     std::string dsn_;
-    std::string admin_;    // who drops what was created; empty: nothing was
-    std::string created_;  // its name on the server
+    std::string created_;  // its name on the server; empty: nothing was made
 };
 
 }  // namespace sluice::testing

@@ -1,49 +1,18 @@
 #include "outbox_checker.hpp"
 
+#include <algorithm>
 #include <fstream>
-#include <functional>
-#include <memory>
 #include <sstream>
 #include <stdexcept>
+#include <thread>
 
 #include <fmt/format.h>
-#include <sqlite3.h>
 
 namespace sluice::outbox_tests {
 namespace {
 
-using Handle = std::unique_ptr<sqlite3, int (*)(sqlite3*)>;
-
-Handle open_file(const std::string& path) {
-    sqlite3* raw = nullptr;
-    const int code = sqlite3_open_v2(path.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr);
-    Handle handle(raw, sqlite3_close);
-    if (code != SQLITE_OK) throw std::runtime_error("the file cannot be opened: " + path);
-    sqlite3_busy_timeout(raw, 5'000);
-    return handle;
-}
-
-void each_row(sqlite3* database, const std::string& sql, const std::function<void(sqlite3_stmt*)>& take) {
-    sqlite3_stmt* raw = nullptr;
-    if (sqlite3_prepare_v2(database, sql.c_str(), -1, &raw, nullptr) != SQLITE_OK)
-        throw std::runtime_error(fmt::format("{}: {}", sql, sqlite3_errmsg(database)));
-    const std::unique_ptr<sqlite3_stmt, int (*)(sqlite3_stmt*)> statement(raw, sqlite3_finalize);
-    int code = 0;
-    while ((code = sqlite3_step(raw)) == SQLITE_ROW)
-        take(raw);
-    if (code != SQLITE_DONE) throw std::runtime_error(fmt::format("{}: {}", sql, sqlite3_errmsg(database)));
-}
-
-std::int64_t number_of(sqlite3* database, const std::string& sql) {
-    std::int64_t number = 0;
-    each_row(database, sql, [&](sqlite3_stmt* row) { number = sqlite3_column_int64(row, 0); });
-    return number;
-}
-
-std::string text_at(sqlite3_stmt* row, int column) {
-    const auto* const text = reinterpret_cast<const char*>(sqlite3_column_text(row, column));
-    return text != nullptr ? text : "";
-}
+constexpr std::chrono::milliseconds kLook{5};
+constexpr int kMostLooks = 6'000;
 
 std::string shown(const KeyAndNumber& message) {
     return fmt::format("{} {}", message.first, message.second);
@@ -56,43 +25,82 @@ void Findings::complain(std::int64_t& kind, std::string text) {
     if (examples.size() < 20) examples.push_back(std::move(text));
 }
 
+/// What the database's program answers, a row as its fields.
+std::vector<OutboxChecker::Fields> OutboxChecker::rows(const std::string& sql) const {
+    const testing::ShellAnswer answer = database_.shell(sql + ";");
+    if (answer.status != 0) throw std::runtime_error(fmt::format("{}: {}", sql, answer.output));
+    std::vector<Fields> all;
+    std::istringstream lines(answer.output);
+    for (std::string line; std::getline(lines, line);) {
+        Fields& fields = all.emplace_back();
+        std::istringstream words(line);
+        for (std::string word; std::getline(words, word, '|');)
+            fields.push_back(std::move(word));
+    }
+    return all;
+}
+
+std::int64_t OutboxChecker::number_of(const std::string& sql) const {
+    return std::stoll(rows(sql).at(0).at(0));
+}
+
+/// A server may still be busy with what the killed process had asked for.
+void OutboxChecker::wait_for_the_dead() const {
+    if (database_.dialect() == db::Dialect::sqlite) return;
+    const std::string others = database_.dialect() == db::Dialect::postgres
+                                   ? "select count(*) from pg_stat_activity where datname = current_database()"
+                                     " and pid <> pg_backend_pid()"
+                                   : "select count(*) from information_schema.processlist where db = database()"
+                                     " and id <> connection_id()";
+    for (int look = 0; number_of(others) != 0; ++look) {
+        if (look == kMostLooks) throw std::runtime_error("the killed process's connections do not end");
+        std::this_thread::sleep_for(kLook);  // lint: allow sleep: between two looks at the server
+    }
+}
+
+bool OutboxChecker::has_tables() const {
+    const auto there = [this](const char* sql) { return database_.shell(sql).status == 0; };
+    return there("select number from placed where number = 0;") &&
+           there("select number from applied where number = 0;");
+}
+
 void OutboxChecker::look_after(std::uint64_t life) {
     life_ = life;
-    const Handle database = open_file(files_.database);
-    if (number_of(database.get(), "select count(*) from sqlite_schema where name in ('placed', 'applied')") < 2) {
-        // Killed before its tables were there.
+    wait_for_the_dead();
+    if (!has_tables()) {  // killed before they were there
         if (!acknowledged_.empty()) findings_.complain(findings_.lost, "the tables are gone");
         return;
     }
-    read_file(database.get());
+    read_database();
     check_producers();
     check_applied();
-    check_ticks(database.get());
+    check_ticks();
     check_letters(life);
-    check_cursors(database.get());
+    check_cursors();
     check_sequences(false);
 }
 
-void OutboxChecker::read_file(sqlite3* database) {
+void OutboxChecker::read_database() {
     placed_.clear();
     written_.clear();
     applied_.clear();
-    each_row(database, "select key, number from placed",
-             [&](sqlite3_stmt* row) { placed_.emplace(text_at(row, 0), sqlite3_column_int64(row, 1)); });
-    each_row(database, "select payload from sluice_message order by id", [&](sqlite3_stmt* row) {
-        std::istringstream words(text_at(row, 0));
+    for (const Fields& row : rows("select \"key\", number from placed"))
+        placed_.emplace(row.at(0), std::stoll(row.at(1)));
+    const bool bytes = database_.dialect() == db::Dialect::postgres;
+    const std::string payload = bytes ? "convert_from(payload, 'UTF8')" : "payload";
+    for (const Fields& row : rows("select " + payload + " from sluice_message order by id")) {
+        std::istringstream words(row.at(0));
         KeyAndNumber message;
         words >> message.first >> message.second;
         if (!written_.insert(message).second)
             findings_.complain(findings_.invented, "written twice: " + shown(message));
-    });
-    each_row(database, "select key, number, lane, sequence from applied order by n", [&](sqlite3_stmt* row) {
-        applied_.emplace_back(text_at(row, 0), sqlite3_column_int64(row, 1));
-        const auto [known, fresh] =
-            by_lane_[sqlite3_column_int64(row, 2)].try_emplace(sqlite3_column_int64(row, 3), applied_.back());
+    }
+    for (const Fields& row : rows("select \"key\", number, lane, sequence from applied order by n")) {
+        applied_.emplace_back(row.at(0), std::stoll(row.at(1)));
+        const auto [known, fresh] = by_lane_[std::stoll(row.at(2))].try_emplace(std::stoll(row.at(3)), applied_.back());
         if (!fresh && known->second != applied_.back())
             findings_.complain(findings_.gaps, "two messages have one sequence: " + shown(applied_.back()));
-    });
+    }
     findings_.acknowledged = static_cast<std::int64_t>(acknowledged_.size());
     findings_.messages = static_cast<std::int64_t>(written_.size());
     findings_.applied = static_cast<std::int64_t>(applied_.size());
@@ -101,7 +109,7 @@ void OutboxChecker::read_file(sqlite3* database) {
 void OutboxChecker::check_producers() {
     for (const KeyAndNumber& message : acknowledged_)
         if (!placed_.contains(message) || !written_.contains(message))
-            findings_.complain(findings_.lost, "acknowledged and not in the file: " + shown(message));
+            findings_.complain(findings_.lost, "acknowledged and not in the database: " + shown(message));
     for (const KeyAndNumber& message : written_)
         if (!placed_.contains(message) || message.second <= 0)
             findings_.complain(findings_.invented, "a message of no unit: " + shown(message));
@@ -129,44 +137,45 @@ void OutboxChecker::check_applied() {
     }
 }
 
-void OutboxChecker::check_ticks(sqlite3* database) {
+void OutboxChecker::check_ticks() {
+    // On a server a late commit brings a low id.
+    const bool rising = database_.dialect() == db::Dialect::sqlite;
     std::int64_t n = 0;
     std::int64_t position = 1;
     std::int64_t highest = 0;
-    each_row(database, "select n, first_position, messages, lowest_id, highest_id from sluice_tick order by n",
-             [&](sqlite3_stmt* row) {
-                 const bool follows = sqlite3_column_int64(row, 0) == n + 1 &&
-                                      sqlite3_column_int64(row, 1) == position &&
-                                      sqlite3_column_int64(row, 3) > highest;
-                 n = sqlite3_column_int64(row, 0);
-                 if (!follows) findings_.complain(findings_.gaps, fmt::format("tick {} does not follow", n));
-                 position += sqlite3_column_int64(row, 2);
-                 highest = sqlite3_column_int64(row, 4);
-             });
-    const std::int64_t numbered =
-        number_of(database, fmt::format("select count(*) from sluice_message where id <= {}", highest));
-    if (numbered != position - 1)
-        findings_.complain(findings_.gaps, fmt::format("{} positions for {} messages", position - 1, numbered));
+    for (const Fields& row :
+         rows("select n, first_position, messages, lowest_id, highest_id from sluice_tick order by n")) {
+        const bool follows = std::stoll(row.at(0)) == n + 1 && std::stoll(row.at(1)) == position &&
+                             (!rising || std::stoll(row.at(3)) > highest);
+        n = std::stoll(row.at(0));
+        if (!follows) findings_.complain(findings_.gaps, fmt::format("tick {} does not follow", n));
+        position += std::stoll(row.at(2));
+        highest = std::max<std::int64_t>(highest, std::stoll(row.at(4)));
+    }
+    numbered_ = position - 1;
+    const std::int64_t written = number_of(fmt::format("select count(*) from sluice_message where id <= {}", highest));
+    const bool too_many = numbered_ > written;
+    if (too_many || (rising && numbered_ != written))
+        findings_.complain(findings_.gaps, fmt::format("{} positions for {} messages", numbered_, written));
 }
 
 /// Every message that a transactional cursor passed is applied or waits apart.
-void OutboxChecker::check_cursors(sqlite3* database) {
+void OutboxChecker::check_cursors() {
     const std::int64_t passed =
-        number_of(database, "select coalesce(sum(seq), 0) from sluice_cursor where subscription = 'apply'");
-    const std::int64_t apart = number_of(database, "select count(*) from sluice_parked where subscription = 'apply'");
+        number_of("select coalesce(sum(seq), 0) from sluice_cursor where subscription = 'apply'");
+    const std::int64_t apart = number_of("select count(*) from sluice_parked where subscription = 'apply'");
     if (passed != findings_.applied + apart)
         findings_.complain(findings_.gaps, fmt::format("the cursors passed {}, {} are applied and {} wait apart",
                                                        passed, findings_.applied, apart));
-    if (number_of(database, "select count(*) from sluice_dead_letter") != 0)
+    if (number_of("select count(*) from sluice_dead_letter") != 0)
         findings_.complain(findings_.lost, "a message was buried");
     acknowledged_leases_.clear();
-    each_row(database, "select lane, seq from sluice_cursor where subscription = 'mail'", [&](sqlite3_stmt* row) {
-        acknowledged_leases_[sqlite3_column_int64(row, 0)] = sqlite3_column_int64(row, 1);
-    });
+    for (const Fields& row : rows("select lane, seq from sluice_cursor where subscription = 'mail'"))
+        acknowledged_leases_[std::stoll(row.at(0))] = std::stoll(row.at(1));
 }
 
 std::vector<OutboxChecker::Line> OutboxChecker::new_lines() {
-    std::ifstream file(files_.letters);
+    std::ifstream file(letters_);
     file.seekg(static_cast<std::streamoff>(read_bytes_));
     std::vector<Line> lines;
     for (std::string text; std::getline(file, text) && !file.eof();) {
@@ -233,6 +242,8 @@ void OutboxChecker::look_at_the_end() {
         if (!last_sent_.contains(message)) findings_.complain(findings_.lost, "never sent: " + shown(message));
     }
     check_sequences(true);
+    if (numbered_ != findings_.messages)
+        findings_.complain(findings_.gaps, fmt::format("{} positions for {} messages", numbered_, findings_.messages));
     std::int64_t sequences = 0;
     for (const auto& [lane, messages] : by_lane_)
         sequences += static_cast<std::int64_t>(messages.size());

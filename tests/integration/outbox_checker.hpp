@@ -1,5 +1,5 @@
-// Judges what a killed outbox left behind: reads the file with SQLite's own interface and the lines of the leased
-// handler, and knows nothing of the outbox's code.
+// Judges what a killed outbox left behind: reads the database with its own command-line program and the lines of the
+// leased handler, and knows nothing of the outbox's code.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +10,7 @@
 #include <vector>
 
 #include "outbox_child.hpp"
-
-struct sqlite3;
+#include "sluice/testing/test_database.hpp"
 
 namespace sluice::outbox_tests {
 
@@ -24,8 +23,8 @@ struct Findings {
     std::int64_t applied = 0;
     std::int64_t sent = 0;  ///< lines of the leased handler
 
-    std::int64_t lost = 0;      ///< acknowledged and not in the file, or not delivered at the end
-    std::int64_t invented = 0;  ///< in the file or delivered, and never committed by a producer
+    std::int64_t lost = 0;      ///< acknowledged and not in the database, or not delivered at the end
+    std::int64_t invented = 0;  ///< in the database or delivered, and never committed by a producer
     std::int64_t applied_twice = 0;
     std::int64_t reordered = 0;    ///< against the order of its key
     std::int64_t gaps = 0;         ///< in a lane's sequences, the positions, the ticks, or between cursor and effects
@@ -39,7 +38,8 @@ struct Findings {
 
 class OutboxChecker {
 public:
-    explicit OutboxChecker(RunFiles files) : files_(std::move(files)) {}
+    OutboxChecker(const testing::TestDatabase& database, std::string letters)
+        : database_(database), letters_(std::move(letters)) {}
 
     /// A producer was told that this message is committed.
     void acknowledged(KeyAndNumber message) { acknowledged_.insert(std::move(message)); }
@@ -57,17 +57,23 @@ private:
         std::int64_t sequence = 0;
         KeyAndNumber message;
     };
-    void read_file(sqlite3* database);
+    using Fields = std::vector<std::string>;
+    [[nodiscard]] std::vector<Fields> rows(const std::string& sql) const;
+    [[nodiscard]] std::int64_t number_of(const std::string& sql) const;
+    void wait_for_the_dead() const;
+    [[nodiscard]] bool has_tables() const;
+    void read_database();
     void check_producers();
     void check_applied();
-    void check_ticks(sqlite3* database);
-    void check_cursors(sqlite3* database);
+    void check_ticks();
+    void check_cursors();
     void check_letters(std::uint64_t life);
     void check_line(const Line& line);
     void check_sequences(bool dense);
     [[nodiscard]] std::vector<Line> new_lines();
 
-    RunFiles files_;
+    const testing::TestDatabase& database_;
+    std::string letters_;
     Findings findings_;
     std::set<KeyAndNumber> acknowledged_;
     std::set<KeyAndNumber> placed_;
@@ -78,6 +84,7 @@ private:
     std::map<std::int64_t, std::int64_t> last_of_lane_;                     // in the life being read
     std::map<std::int64_t, std::int64_t> acknowledged_leases_;              // lane → seq, at the death before
     std::uint64_t life_ = 0;
+    std::int64_t numbered_ = 0;  // by all ticks
     std::size_t read_bytes_ = 0;
 };
 

@@ -1,7 +1,13 @@
 #include "sluice/outbox/internal/append.hpp"
 
+#include <algorithm>
+#include <array>
+#include <iterator>
+#include <span>
 #include <string>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "sluice/core/json.hpp"
 #include "sluice/core/utf8.hpp"
@@ -18,10 +24,10 @@ db::Value text_or_null(std::string text) {
     return text.empty() ? db::Value(db::null) : db::Value(std::move(text));
 }
 
-/// As text where it can be, so that people and SQL read it; PostgreSQL's column takes bytes.
+/// As text where it can be, so that people and SQL read it; a server's column takes bytes.
 db::Value payload_value(std::string payload, db::Dialect dialect) {
     const bool text = payload.find('\0') == std::string::npos && core::is_utf8(payload);
-    if (text && dialect != db::Dialect::postgres) return {std::move(payload)};
+    if (text && dialect == db::Dialect::sqlite) return {std::move(payload)};
     return {db::to_bytes(payload)};
 }
 
@@ -53,7 +59,7 @@ public:
     /// Ids follow the caller's order: the rows are inserted in the order of the arrays.
     db::Statement take() {
         db::Statement insert = db::statement(
-            "insert into sluice_message(queue, key, type, tenant, trace, headers, payload)"
+            "insert into sluice_message(queue, \"key\", type, tenant, trace, headers, payload)"
             " select q.number, nullif(m.key, ''), m.type, nullif(m.tenant, ''), nullif(m.trace, ''::bytea),"
             " nullif(m.headers, ''), m.payload"
             " from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::text[], $7::bytea[])"
@@ -88,11 +94,56 @@ std::vector<db::Statement> append_arrays(std::vector<Outgoing> messages) {
     return statements;
 }
 
+/// Rows of one statement where there are no arrays: a few texts, each of which a connection prepares once.
+constexpr std::array<std::size_t, 4> kRowsTogether = {256, 32, 4, 1};
+constexpr std::size_t kBytesTogether = std::size_t{1} << 20;
+
+/// How many of the first of `messages` go into one statement.
+std::size_t rows_together(std::span<const Outgoing> messages) {
+    std::size_t bytes = 0;
+    std::size_t small = 0;
+    while (small < std::min(messages.size(), kRowsTogether.front()) && bytes <= kBytesTogether)
+        bytes += messages[small++].payload.size();
+    for (const std::size_t rows : kRowsTogether) {
+        if (rows <= small) return rows;
+    }
+    return 1;
+}
+
+db::Statement append_rows(std::span<Outgoing> messages) {
+    constexpr std::size_t kColumns = 7;
+    db::Statement insert =
+        db::statement("insert into sluice_message(queue, \"key\", type, tenant, trace, headers, payload) values");
+    for (std::size_t i = 0; i < messages.size(); ++i) {
+        db::Statement one = append_one(std::move(messages[i]), db::Dialect::mariadb);
+        insert.sql += i == 0 ? " (" : ", (";
+        const std::size_t first = i * kColumns + 1;
+        insert.sql += fmt::format("(select number from sluice_queue where name = ${})", first);
+        for (std::size_t column = 1; column < kColumns; ++column)
+            insert.sql += fmt::format(", ${}", first + column);
+        insert.sql += ")";
+        std::ranges::move(one.values, std::back_inserter(insert.values));
+    }
+    insert.sql += " returning id";
+    return insert;
+}
+
+std::vector<db::Statement> append_in_rows(std::vector<Outgoing> messages) {
+    std::vector<db::Statement> statements;
+    std::span<Outgoing> rest(messages);
+    while (!rest.empty()) {
+        const std::size_t rows = rows_together(rest);
+        statements.push_back(append_rows(rest.first(rows)));
+        rest = rest.subspan(rows);
+    }
+    return statements;
+}
+
 }  // namespace
 
 db::Statement append_one(Outgoing message, db::Dialect dialect) {
     db::Statement insert = db::statement(
-        "insert into sluice_message(queue, key, type, tenant, trace, headers, payload)"
+        "insert into sluice_message(queue, \"key\", type, tenant, trace, headers, payload)"
         " values ((select number from sluice_queue where name = $1), $2, $3, $4, $5, $6, $7)",
         std::move(message.queue), text_or_null(std::move(message.key)), std::move(message.type),
         text_or_null(std::move(message.tenant)), trace_value(message.trace),
@@ -103,6 +154,7 @@ db::Statement append_one(Outgoing message, db::Dialect dialect) {
 
 std::vector<db::Statement> append_all(std::vector<Outgoing> messages, db::Dialect dialect) {
     if (dialect == db::Dialect::postgres && messages.size() > 1) return append_arrays(std::move(messages));
+    if (dialect == db::Dialect::mariadb && messages.size() > 1) return append_in_rows(std::move(messages));
     std::vector<db::Statement> statements;
     statements.reserve(messages.size());
     for (Outgoing& message : messages)

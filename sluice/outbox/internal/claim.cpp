@@ -18,9 +18,9 @@ namespace {
 
 constexpr std::array kProbes = {
     "select number, name, lanes, ordering, retention_s, paused, schema_version from sluice_queue limit 1",
-    "select id, queue, key, type, tenant, trace, headers, payload, created_at from sluice_message limit 1",
+    "select id, queue, \"key\", type, tenant, trace, headers, payload, created_at from sluice_message limit 1",
     "select n, epoch, ticked_at, first_position, messages, refs, checkpoint from sluice_tick limit 1",
-    "select name, reads, queues from sluice_subscription limit 1",
+    "select name, \"reads\", queues from sluice_subscription limit 1",
     "select subscription, lane, seq, tick, owner, epoch, lease_until, lease_up_to from sluice_cursor limit 1",
     "select subscription, lane, seq, attempts from sluice_attempt limit 1",
     "select subscription, lane, key_group, seq, held from sluice_parked limit 1",
@@ -41,8 +41,9 @@ db::Task<void> declare_queue(db::UnitOfWork& unit, QueuePlan plan) {
         co_await unit.query_one("select lanes from sluice_queue where name = $1", plan.name);
     if (!row) {
         co_await unit.execute(
-            "insert into sluice_queue(number, name, lanes, ordering, retention_s)"
-            " select 1 + coalesce(max(number), 0), $1, $2, $3, cast($4 as bigint) from sluice_queue",
+            sql::expand("insert into sluice_queue(number, name, lanes, ordering, retention_s)"
+                        " select 1 + coalesce(max(number), 0), $1, $2, $3, cast($4 as {bigint}) from sluice_queue",
+                        unit.dialect()),
             plan.name, plan.lanes.count, ordering_text(plan.settings.ordering), retention_value(plan.settings));
         co_return;
     }
@@ -79,6 +80,7 @@ db::Task<void> check_schema(db::Session& session, std::string source) {
 db::Task<void> lock_start(db::UnitOfWork& unit) {
     if (unit.dialect() == db::Dialect::postgres)
         co_await unit.execute("lock table sluice_queue in share row exclusive mode");
+    if (unit.dialect() == db::Dialect::mariadb) co_await unit.query("select one from sluice_start for update");
 }
 
 db::Task<std::vector<QueueRow>> declare_queues(db::UnitOfWork& unit, const std::vector<QueuePlan>& plans) {
@@ -142,8 +144,8 @@ db::Task<Oldest> find_oldest(db::UnitOfWork& unit, std::string source) {
 }
 
 db::Task<void> enter(db::UnitOfWork& unit, const Claim& claim, const ClaimContext& context) {
-    co_await unit.execute("insert into sluice_subscription(name, reads, queues) values ($1, $2, $3)", claim.plan.name,
-                          reads_text(claim.plan.order), core::json::encode(claim.plan.queues));
+    co_await unit.execute("insert into sluice_subscription(name, \"reads\", queues) values ($1, $2, $3)",
+                          claim.plan.name, reads_text(claim.plan.order), core::json::encode(claim.plan.queues));
     const Oldest oldest = co_await find_oldest(unit, context.source);
     const bool from_now = claim.plan.settings.from == From::now;
     const std::int64_t tick = from_now ? context.ledger.newest() + 1 : oldest.tick;
@@ -165,7 +167,7 @@ db::Task<void> enter(db::UnitOfWork& unit, const Claim& claim, const ClaimContex
 
 db::Task<void> check_or_enter(db::UnitOfWork& unit, const Claim& claim, const ClaimContext& context) {
     const std::optional<db::Row> known =
-        co_await unit.query_one("select reads, queues from sluice_subscription where name = $1", claim.plan.name);
+        co_await unit.query_one("select \"reads\", queues from sluice_subscription where name = $1", claim.plan.name);
     if (!known) {
         co_await enter(unit, claim, context);
         co_return;
@@ -203,9 +205,10 @@ db::Task<void> count_crash(db::UnitOfWork& unit, Subscription& subscription, con
         co_return;
     }
     co_await unit.execute(
-        "insert into sluice_attempt(subscription, lane, seq, attempts, reason) values ($1, $2, $3, 1, $4)"
-        " on conflict(subscription, lane, seq) do update set attempts = sluice_attempt.attempts + 1, reason = "
-        "excluded.reason",
+        sql::expand("insert into sluice_attempt(subscription, lane, seq, attempts, reason) values ($1, $2, $3, 1, $4)"
+                    " {on conflict subscription, lane, seq update} attempts = sluice_attempt.attempts + 1,"
+                    " reason = {new reason}",
+                    unit.dialect()),
         subscription.plan.name, static_cast<std::int64_t>(lane), *leased, "the process ended while it was handled");
     subscription.lanes.at(lane).begin_with(1);
 }

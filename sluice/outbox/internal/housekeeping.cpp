@@ -10,6 +10,7 @@
 #include "sluice/outbox/internal/sql.hpp"
 #include "sluice/outbox/internal/tick_codec.hpp"
 #include "sluice/outbox/internal/tick_row.hpp"
+#include "sluice/outbox/mariadb/internal/incoming.hpp"
 #include "sluice/outbox/postgres/internal/removal.hpp"
 
 namespace sluice::outbox {
@@ -45,6 +46,24 @@ const RemovedRows& removed_rows(db::Dialect dialect) {
     return dialect == db::Dialect::postgres ? by_transaction : by_id;
 }
 
+/// Where a tick's messages can be found by nothing but the tick, they go in the same unit. Elsewhere later: there a
+/// message whose tick is gone can be told from one that has none yet.
+bool removes_together(db::Dialect dialect) {
+    return dialect == db::Dialect::mariadb;
+}
+
+/// How many of the oldest ticks have at most `most` messages together; at least one.
+std::size_t ticks_within(const db::Result& rows, std::uint32_t most) {
+    std::int64_t messages = 0;
+    std::size_t count = 0;
+    for (const db::Row& row : rows) {
+        messages += row.get<std::int64_t>(2);
+        if (messages > most) break;
+        ++count;
+    }
+    return std::max<std::size_t>(count, 1);
+}
+
 core::SystemTime system_time(std::int64_t micros) {
     return core::SystemTime(std::chrono::microseconds(micros));
 }
@@ -67,8 +86,7 @@ db::Task<runtime::Directive> Housekeeping::retain(std::uint32_t chunk) {
 /// Nothing is removed while one queue is kept for ever: the log is shared, so the longest retention decides.
 db::Task<std::optional<core::SystemTime>> Housekeeping::cutoff(db::Session& session) {
     const db::Result row = co_await session.query(sql::expand(
-        "select {now}, max(retention_s), sum(case when retention_s is null then 1 else 0 end) from sluice_queue",
-        deps_.source->dialect()));
+        "select {now}, max(retention_s), count(*) - count(retention_s) from sluice_queue", deps_.source->dialect()));
     std::optional<core::SystemTime> time;
     const auto longest = row.rows[0].get<std::optional<std::int64_t>>(1);
     if (longest && row.rows[0].get<std::int64_t>(2) == 0)
@@ -83,13 +101,15 @@ db::Task<std::uint64_t> Housekeeping::remove_ticks(std::uint32_t chunk) {
     const std::vector<CursorFront> all = co_await fronts(*connection);
     const std::int64_t passed = passed_by_all(all, ledger_.newest());
     const db::Result rows = co_await connection->query(
-        "select n, ticked_at from sluice_tick where n <= $1 and n < (select n from sluice_tick where cut is null"
+        "select n, ticked_at, messages from sluice_tick where n <= $1 and n < (select n from sluice_tick where cut is "
+        "null"
         " order by n desc limit 1) order by n limit $2",
         passed, chunk);
     std::vector<TickAge> oldest;
     for (const db::Row& row : rows)
         oldest.push_back({row.get<std::int64_t>(0), system_time(row.get<std::int64_t>(1))});
-    const std::size_t count = removable(oldest, passed, *oldest_wanted);
+    std::size_t count = removable(oldest, passed, *oldest_wanted);
+    if (removes_together(deps_.source->dialect())) count = std::min(count, ticks_within(rows, chunk));
     if (count == 0) co_return 0;
     const std::int64_t last = oldest[count - 1].n;
     const std::optional<Kept> kept = co_await kept_after(*connection, oldest.front().n, last);
@@ -111,6 +131,10 @@ db::Task<std::optional<Housekeeping::Kept>> Housekeeping::kept_after(db::Session
     for (const db::Row& row : results[0]) {
         const Tick tick = read_tick(row, deps_.source->name());
         if (!replayed.apply(tick)) co_return std::nullopt;
+        if (removes_together(session.dialect())) {
+            for (const LaneRun& run : tick.runs)
+                kept.messages.insert(kept.messages.end(), run.ids.begin(), run.ids.end());
+        }
         if (tick.diff && !tick.diff->cut && postgres::sees_any(tick.diff->snapshot))
             kept.removed_in = tick.diff->snapshot;
     }
@@ -127,10 +151,15 @@ db::Task<void> Housekeeping::trim(db::UnitOfWork& unit, std::int64_t first_kept,
     if (marked != 1)
         throw Error(ErrorKind::corrupt, deps_.source->name(), fmt::format("sluice_tick lacks row {}", first_kept));
     co_await unit.execute("delete from sluice_tick where n < $1", first_kept);
+    if (kept.messages.empty()) co_return;
+    std::vector<db::Statement> remove;
+    remove.push_back(mariadb::delete_messages(kept.messages));
+    co_await unit.run(std::move(remove));
 }
 
 /// Messages below the oldest tick: also what a process that was killed between the two steps has left.
 db::Task<std::uint64_t> Housekeeping::remove_messages(std::uint32_t chunk) {
+    if (removes_together(deps_.source->dialect())) co_return 0;
     const RemovedRows& removed = removed_rows(deps_.source->dialect());
     const auto body = [chunk, &removed](db::UnitOfWork& unit) { return unit.execute(removed.remove, chunk); };
     std::unique_ptr<db::Connection> connection = co_await deps_.source->acquire(db::AccessIntent::read);
@@ -144,7 +173,7 @@ db::Task<std::vector<CursorFront>> Housekeeping::fronts(db::Session& session) {
     std::vector<CursorFront> all;
     add_own_fronts(all);
     const db::Result rows = co_await session.query(
-        "select s.name, s.reads, s.queues, c.lane, c.seq, c.tick from sluice_subscription s"
+        "select s.name, s.\"reads\", s.queues, c.lane, c.seq, c.tick from sluice_subscription s"
         " join sluice_cursor c on c.subscription = s.name");
     for (const db::Row& row : rows) {
         const std::string name = row.get<std::string>(0);

@@ -23,7 +23,7 @@ public:
                  const std::vector<QueueRow>& queues);
 
     /// Removes at most `chunk` ticks, then at most `chunk` messages per unit of work: the ticks first, so that no
-    /// reader finds a tick whose messages are gone.
+    /// reader finds a tick whose messages are gone. On MariaDB ticks of at most `chunk` messages, with them.
     db::Task<runtime::Directive> retain(std::uint32_t chunk);
     /// Notices cursors that another process took while nothing was to be delivered.
     db::Task<runtime::Directive> reconcile();
@@ -34,6 +34,7 @@ private:
     struct Kept {
         std::vector<NextSequence> state;        // where every lane stands behind them
         std::optional<std::string> removed_in;  // PostgreSQL: messages that this snapshot sees were theirs
+        std::vector<std::int64_t> messages;     // MariaDB: their ids, which go with them
     };
 
     db::Task<std::optional<core::SystemTime>> cutoff(db::Session& session);

@@ -89,7 +89,7 @@ void add_filter(SqlText& sql, const DeadLetterFilter& filter) {
     if (filter.queue)
         sql.add(" and queue = (select number from sluice_queue where name = ").bind(*filter.queue).add(")");
     if (filter.lane) sql.add(" and lane_of_message = ").bind(filter.lane->value());
-    add_text(sql, "key", filter.key);
+    add_text(sql, "\"key\"", filter.key);
     add_text(sql, "type", filter.type);
     add_text(sql, "tenant", filter.tenant);
     if (filter.failed_from) sql.add(" and failed_at >= ").bind(micros(*filter.failed_from));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "sluice/outbox/internal/message_row.hpp"
 #include "sluice/outbox/internal/sql.hpp"
 #include "sluice/outbox/internal/tick_row.hpp"
+#include "sluice/outbox/mariadb/internal/incoming.hpp"
 #include "sluice/outbox/postgres/internal/diff_queries.hpp"
 
 namespace sluice::outbox {
@@ -134,6 +136,8 @@ db::Task<LogSlice> LogReader::read_in(db::UnitOfWork& unit, ReadPoint from, cons
     if (first) slice.after = slice.up_to = core::Position(ticks.empty() ? 0 : ticks.back().first_position.value() - 1);
     if (!wanted.empty() && unit.dialect() == db::Dialect::postgres) {
         co_await read_by_transaction(unit, ticks, wanted, limits.bytes, slice);
+    } else if (!wanted.empty() && unit.dialect() == db::Dialect::mariadb) {
+        co_await read_by_ids(unit, wanted, limits.bytes, slice);
     } else if (!wanted.empty()) {
         const auto [lowest, highest] = std::ranges::minmax(wanted, {}, [](const Reference& r) { return r.point.id; });
         Range range{lowest.point.id - 1, highest.point.id, limits.bytes, condition(queues)};
@@ -189,8 +193,7 @@ db::Task<void> LogReader::read_messages(db::UnitOfWork& unit, const Range& range
     for (std::size_t i = 0; i < wanted.size(); ++i) {
         const Reference& reference = wanted[i];
         if (reference.point.id > after) {  // memory ran out: the stretch ends before this message
-            slice.end = {reference.point.tick, reference.point.id - 1};
-            slice.up_to = core::Position(reference.position.value() - 1);
+            end_before(reference, slice);
             co_return;
         }
         if (!found[i]) fail_missing(reference);
@@ -221,8 +224,7 @@ db::Task<void> LogReader::read_by_transaction(db::UnitOfWork& unit, const std::v
         const db::Row& row = found[0].rows[next++];
         if (row.get<std::int64_t>(0) != reference.point.id) fail_missing(reference);
         if (!row.get<bool>(postgres::kFitsColumn)) {  // memory ran out: the stretch ends before this message
-            slice.end = {reference.point.tick, reference.point.id - 1};
-            slice.up_to = core::Position(reference.position.value() - 1);
+            end_before(reference, slice);
             co_return;
         }
         Content content = read_content(row, 0);
@@ -230,6 +232,45 @@ db::Task<void> LogReader::read_by_transaction(db::UnitOfWork& unit, const std::v
         slice.messages.push_back(
             {placed(std::move(content.message), reference), reference.lane.queue, reference.point.tick});
     }
+}
+
+/// Late commits scatter the ids of a tick, so a range of them would hold others' messages.
+db::Task<void> LogReader::read_by_ids(db::UnitOfWork& unit, const std::vector<Reference>& wanted, std::size_t bytes,
+                                      LogSlice& slice) {
+    std::size_t read = 0;
+    std::size_t rows = kFewestRows;
+    for (std::size_t first = 0; first < wanted.size();) {
+        if (read >= bytes) {  // memory ran out: the stretch ends before this message
+            end_before(wanted[first], slice);
+            co_return;
+        }
+        const std::span some = std::span(wanted).subspan(first, std::min(rows, wanted.size() - first));
+        std::vector<std::int64_t> ids;
+        for (const Reference& reference : some)
+            ids.push_back(reference.point.id);
+        std::vector<db::Statement> select;
+        select.push_back(mariadb::select_messages(std::move(ids)));
+        const std::vector<db::Result> found = co_await unit.run(std::move(select));
+        std::unordered_map<std::int64_t, Message> by_id;
+        for (const db::Row& row : found[0]) {
+            Content content = read_content(row, 0);
+            read += content.message.payload.size();
+            by_id.emplace(content.message.id.value(), std::move(content.message));
+        }
+        for (const Reference& reference : some) {
+            const auto message = by_id.find(reference.point.id);
+            if (message == by_id.end()) fail_missing(reference);
+            slice.messages.push_back(
+                {placed(std::move(message->second), reference), reference.lane.queue, reference.point.tick});
+        }
+        first += some.size();
+        if (read * 4 < bytes) rows = std::min<std::size_t>(kMostRows, rows * 2);
+    }
+}
+
+void LogReader::end_before(const Reference& reference, LogSlice& slice) {
+    slice.end = {reference.point.tick, reference.point.id - 1};
+    slice.up_to = core::Position(reference.position.value() - 1);
 }
 
 std::shared_ptr<const Message> LogReader::placed(Message message, const Reference& reference) const {

@@ -48,6 +48,9 @@ private:
                                  LogSlice& slice);
     db::Task<void> read_by_transaction(db::UnitOfWork& unit, const std::vector<Tick>& ticks,
                                        const std::vector<Reference>& wanted, std::size_t bytes, LogSlice& slice);
+    db::Task<void> read_by_ids(db::UnitOfWork& unit, const std::vector<Reference>& wanted, std::size_t bytes,
+                               LogSlice& slice);
+    static void end_before(const Reference& reference, LogSlice& slice);
     [[nodiscard]] std::shared_ptr<const Message> placed(Message message, const Reference& reference) const;
     [[noreturn]] void fail_missing(const Reference& reference) const;
     db::Task<LogSlice> read_behind_in(db::UnitOfWork& unit, core::Position after, ReadLimits limits);

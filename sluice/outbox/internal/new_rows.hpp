@@ -20,7 +20,8 @@ struct NewRows {
     std::vector<std::string> keys;
     std::vector<std::int64_t> xids;  // on PostgreSQL, else empty
     std::vector<Message> contents;
-    bool more = false;  ///< there are rows that this tick does not take
+    std::size_t payload_bytes = 0;  // on MariaDB: of the whole messages that were read
+    bool more = false;              ///< there are rows that this tick does not take
 };
 
 /// Whether every row is of a queue that the ledger knows.

@@ -11,6 +11,7 @@ std::vector<migrate::Migration> migrations() {
     first.name = "outbox";
     first.statements[db::Dialect::sqlite] = sqlite_tables();
     first.statements[db::Dialect::postgres] = postgres_tables();
+    first.statements[db::Dialect::mariadb] = mariadb_tables();
     return {first};
 }
 

@@ -8,5 +8,6 @@ namespace sluice::outbox {
 
 [[nodiscard]] std::vector<std::string> sqlite_tables();
 [[nodiscard]] std::vector<std::string> postgres_tables();
+[[nodiscard]] std::vector<std::string> mariadb_tables();
 
 }  // namespace sluice::outbox

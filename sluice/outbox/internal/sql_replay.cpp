@@ -65,9 +65,9 @@ db::Statement resolve_unseen(std::int64_t id, db::Dialect dialect) {
 db::Statement park_letter(const DeadLetter& letter, const std::string& group, const std::string& claim) {
     return db::statement(
         "insert into sluice_parked(subscription, lane, key_group, seq, lane_of_message, sequence, position,"
-        " ledger_epoch, attempts, reason, held, message, queue, key, type, tenant, trace, headers, payload,"
+        " ledger_epoch, attempts, reason, held, message, queue, \"key\", type, tenant, trace, headers, payload,"
         " created_at) select subscription, lane, $1, seq, lane_of_message, sequence, position, ledger_epoch, 0,"
-        " reason, 0, message, queue, key, type, tenant, trace, $2, payload, created_at"
+        " reason, 0, message, queue, \"key\", type, tenant, trace, $2, payload, created_at"
         " from sluice_dead_letter where id = $3",
         group, core::json::encode(steering(letter.message.headers, letter, claim)), letter.id);
 }
@@ -151,7 +151,7 @@ db::Task<std::vector<ParkedMessages>> SqlDeadLetters::parked(std::optional<std::
     if (limit < 1 || limit > kMostKeys)
         throw fault(ErrorKind::config, fmt::format("limit is {}, it must be from 1 to {}", limit, kMostKeys));
     SqlText sql(
-        "select p.subscription, p.lane, p.queue, p.key, p.sequence, p.attempts, p.reason, p.held, p.parked_at,"
+        "select p.subscription, p.lane, p.queue, p.\"key\", p.sequence, p.attempts, p.reason, p.held, p.parked_at,"
         " (select count(*) from sluice_parked q where q.subscription = p.subscription and q.lane = p.lane"
         " and q.key_group = p.key_group) as messages from sluice_parked p"
         " where not exists (select 1 from sluice_parked q where q.subscription = p.subscription and q.lane = p.lane"
@@ -195,7 +195,8 @@ db::Task<std::vector<SqlDeadLetters::Parked>> SqlDeadLetters::release_in(db::Uni
     const db::Value key = what.key.empty() ? db::Value(db::null) : db::Value(what.key);
     const db::Result groups = co_await unit.query(
         "select distinct lane, key_group from sluice_parked where subscription = $1"
-        " and queue = (select number from sluice_queue where name = $2) and (key = $3 or ($3 is null and key is null))",
+        " and queue = (select number from sluice_queue where name = $2) and (\"key\" = $3 or ($3 is null and \"key\" "
+        "is null))",
         what.subscription, what.queue, key);
     std::vector<Parked> released;
     for (const db::Row& row : groups) {

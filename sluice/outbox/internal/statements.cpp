@@ -59,8 +59,8 @@ db::Statement keep_attempts(const CursorRef& cursor, std::int64_t number, std::u
                             const std::string& reason, db::Dialect dialect) {
     return db::statement(
         sql::expand("insert into sluice_attempt(subscription, lane, seq, attempts, reason) values ($1, $2, $3, $4, $5)"
-                    " on conflict(subscription, lane, seq) do update set attempts = excluded.attempts,"
-                    " reason = excluded.reason, failed_at = {now}",
+                    " {on conflict subscription, lane, seq update} attempts = {new attempts},"
+                    " reason = {new reason}, failed_at = {now}",
                     dialect),
         cursor.subscription, cursor.lane, number, attempts, shortened(reason));
 }

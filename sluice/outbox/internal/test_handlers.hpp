@@ -144,7 +144,7 @@ inline SubscriptionSettings patient() {
 /// is answered as told.
 class Effects {
 public:
-    explicit Effects(Testbed& bed) : watch(bed), bed_(bed) { bed.make_list("effect", "key text, payload text"); }
+    explicit Effects(Testbed& bed) : watch(bed), bed_(bed) { bed.make_list("effect", "\"key\" text, payload text"); }
 
     /// Nothing: ok. May throw. For batches anything but ok is thrown.
     std::function<Outcome(const Message&)> answer;
@@ -161,7 +161,7 @@ public:
     /// Payloads in the order in which they were written for good.
     [[nodiscard]] std::vector<std::string> committed() { return texts(bed_, "select payload from effect order by n"); }
     [[nodiscard]] std::vector<std::string> committed_of(const std::string& key) {
-        return texts(bed_, "select payload from effect where key = '" + key + "' order by n");
+        return texts(bed_, "select payload from effect where \"key\" = '" + key + "' order by n");
     }
     [[nodiscard]] std::size_t tries_of(const std::string& payload) const {
         std::size_t count = 0;
@@ -174,7 +174,7 @@ private:
     db::Task<Outcome> take(db::UnitOfWork& unit, const Message& message) {
         tries.push_back(message);
         watch.ring();
-        co_await unit.execute("insert into effect(key, payload) values ($1, $2)", message.key, message.payload);
+        co_await unit.execute("insert into effect(\"key\", payload) values ($1, $2)", message.key, message.payload);
         Outcome outcome = answer ? answer(message) : Outcome::ok();
         co_return outcome;
     }
@@ -194,7 +194,7 @@ private:
 
 /// Holds the write lock of an SQLite file until `gate` opens, then gives up what it wrote.
 inline db::Task<void> write_and_wait(db::UnitOfWork& unit, Gate& gate, Watch& watch) {
-    co_await unit.execute("insert into effect(key, payload) values ('lock', '')");
+    co_await unit.execute("insert into effect(\"key\", payload) values ('lock', '')");
     watch.ring();
     co_await gate.pass();
     throw core::Error("nothing of this is meant");

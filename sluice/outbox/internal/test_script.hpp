@@ -146,7 +146,8 @@ public:
     /// Plain SQL of a producer that knows nothing of this library.
     [[nodiscard]] std::string insert_sql(const std::string& queue, const std::string& key,
                                          const std::string& payload) const {
-        return "insert into sluice_message(queue, key, type, payload) values ((select number from sluice_queue where"
+        return "insert into sluice_message(queue, \"key\", type, payload) values ((select number from sluice_queue "
+               "where"
                " name = '" +
                queue + "'), '" + key + "', 'Noted', " + sql_text.payload("'" + payload + "'") + ");";
     }

@@ -29,7 +29,7 @@ inline std::vector<std::string> payloads(int count) {
 struct Transactional {
     explicit Transactional(std::uint16_t count = 1, Testbed::Adjust adjust = {})
         : bed(std::move(adjust)), lanes_(count) {
-        bed.make_list("moved", "lane bigint, before bigint, after bigint");
+        bed.make_list("moved", "lane bigint, was bigint, is_now bigint");
     }
     ~Transactional() { bed.stop(); }
     Transactional(const Transactional&) = delete;
@@ -56,10 +56,10 @@ struct Transactional {
         bed.start(builder);
         bed.stop();
         bed.make_trigger("cursor_moves", "after update on sluice_cursor", "new.seq <> old.seq",
-                         "insert into moved(lane, before, after) values (new.lane, old.seq, new.seq)");
+                         "insert into moved(lane, was, is_now) values (new.lane, old.seq, new.seq)");
     }
     std::int64_t cursor() { return bed.number("select sum(seq) from sluice_cursor where subscription = 'audit'"); }
-    std::vector<std::string> moves() { return texts(bed, "select before || '-' || after from moved order by n"); }
+    std::vector<std::string> moves() { return texts(bed, "select was || '-' || is_now from moved order by n"); }
 
     Testbed bed;
     Effects effects{bed};

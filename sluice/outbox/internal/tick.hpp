@@ -35,7 +35,7 @@ struct NextSequence {
     friend bool operator==(const NextSequence&, const NextSequence&) = default;
 };
 
-/// How PostgreSQL found the rows of a tick, and where the next one goes on.
+/// How a server's tick found its rows, and where the next one goes on. MariaDB has an identity alone.
 struct TickDiff {
     std::string snapshot;             ///< pg_current_snapshot(); of a diff cut in several ticks, that of its first one
     std::optional<std::int64_t> cut;  ///< the diff goes on behind this id; nothing: it was numbered whole
@@ -55,7 +55,7 @@ struct Tick {
     std::vector<LaneRun> runs;     ///< by lane, rising; none is empty
     /// What every lane stood at before this tick; every 1,000th row has one, and the oldest kept.
     std::optional<std::vector<NextSequence>> checkpoint;
-    std::optional<TickDiff> diff;  ///< on PostgreSQL
+    std::optional<TickDiff> diff;  ///< on a server
 
     [[nodiscard]] std::int64_t count() const noexcept {
         std::int64_t messages = 0;

@@ -157,6 +157,20 @@ TEST_P(DbMariadb, an_update_counts_the_rows_it_found) {
     EXPECT_EQ(wait(update(source())), 2U);
 }
 
+/// Of several rows the first.
+TEST_P(DbMariadb, an_insert_tells_the_id_that_the_server_gave) {
+    execute("create table numbered(id bigint auto_increment primary key, name text)");
+    const auto insert = [](db::DataSource& target, std::string sql) -> Task<std::int64_t> {
+        const auto connection = co_await target.acquire(db::AccessIntent::write);
+        const db::Result result = co_await connection->query(std::move(sql));
+        co_return result.last_insert_id;
+    };
+    EXPECT_EQ(wait(insert(source(), "insert into numbered(name) values ('a')")), 1);
+    EXPECT_EQ(wait(insert(source(), "insert into numbered(name) values ('b'), ('c')")), 2);
+    EXPECT_EQ(wait(insert(source(), "insert into numbered(name) select name from numbered where id = 1")), 4);
+    EXPECT_EQ(wait(insert(source(), "update numbered set name = 'd' where id = 1")), 0);
+}
+
 TEST_P(DbMariadb, statements_mean_what_they_mean_on_the_other_databases) {
     EXPECT_EQ(number(R"(select char_length('\') + ('a' || 'b' = 'ab'))"), 2);
     EXPECT_EQ(number("select count(\"id\") from item"), 0);

@@ -211,7 +211,9 @@ Task<void> Exchange::read_results(Item& item, MYSQL_STMT* statement) {
         if (mysql_stmt_field_count(statement) > 0) {
             co_await read_rows(item, statement, wanted);
         } else if (wanted) {
-            reply_.results.emplace_back().affected = mysql_stmt_affected_rows(statement);
+            Result& result = reply_.results.emplace_back();
+            result.affected = mysql_stmt_affected_rows(statement);
+            result.last_insert_id = static_cast<std::int64_t>(mysql_stmt_insert_id(statement));
         }
         if (reply_.failed()) co_return;
         if (mysql_stmt_more_results(statement) == 0) break;

@@ -1,8 +1,8 @@
-#include "sluice/outbox/postgres/internal/test_tick_bed.hpp"
+#include "sluice/outbox/internal/test_tick_bed.hpp"
 
 #include "sluice/outbox/internal/log_reader.hpp"
 
-namespace sluice::outbox::postgres {
+namespace sluice::outbox {
 namespace {
 
 db::Task<void> execute_on(db::DataSource& source, std::string sql) {
@@ -35,6 +35,21 @@ db::Task<std::vector<std::string>> read_payloads(LogReader& reader) {
 
 }  // namespace
 
+std::vector<db::Dialect> servers() {
+    return {
+#ifdef SLUICE_POSTGRES
+        db::Dialect::postgres,
+#endif
+#ifdef SLUICE_MARIADB
+        db::Dialect::mariadb,
+#endif
+    };
+}
+
+std::string name_of_server(const ::testing::TestParamInfo<db::Dialect>& info) {
+    return std::string(testing::name_of(info.param));
+}
+
 db::Task<void> HeldUnit::run(std::string sql) {
     std::vector<db::Statement> statements;
     statements.push_back(db::statement(std::move(sql)));
@@ -52,7 +67,7 @@ db::Task<void> HeldUnit::rollback() {
     transaction_.reset();
 }
 
-TickBed::TickBed(std::uint16_t lanes) {
+TickBed::TickBed(db::Dialect dialect, std::uint16_t lanes) : base(dialect) {
     source = base.open("shop", metrics, logger());
     migrate::Runner runner({migrations()}, core::Logger());
     run(runner.run(*source));
@@ -78,7 +93,7 @@ std::unique_ptr<TickBed::Process> TickBed::process(Settings settings) {
         for (Numbered& numbered : ticks)
             to->ticks.push_back(std::move(numbered));
     };
-    made->sequencing = make_tick_sequencing({source, shard, logger(), metrics, settings, std::move(accept)});
+    made->sequencing = make_sequencing({source, shard, logger(), metrics, settings, std::move(accept)});
     run(made->sequencing->start());
     return made;
 }
@@ -95,9 +110,9 @@ std::unique_ptr<HeldUnit> TickBed::open_unit() {
     return std::make_unique<HeldUnit>(run(source->begin(options)));
 }
 
-std::string TickBed::insert_sql(const std::string& payload) {
-    return "insert into sluice_message(queue, key, type, payload) values (1, 'a', 'Noted', convert_to('" + payload +
-           "', 'UTF8'))";
+std::string TickBed::insert_sql(const std::string& payload) const {
+    return "insert into sluice_message(queue, \"key\", type, payload) values (1, 'a', 'Noted', " +
+           sql_text.payload("'" + payload + "'") + ")";
 }
 
 void TickBed::execute(std::string sql) {
@@ -113,4 +128,4 @@ std::vector<std::string> TickBed::log() {
     return run(read_payloads(reader));
 }
 
-}  // namespace sluice::outbox::postgres
+}  // namespace sluice::outbox

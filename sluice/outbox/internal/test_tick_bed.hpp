@@ -1,4 +1,4 @@
-// For tests of numbering on PostgreSQL: a database of its own with the outbox's tables, sequencers that are asked for
+// For tests of numbering on servers: a database of its own with the outbox's tables, sequencers that are asked for
 // one tick at a time, and units that are held open between their insert and their end.
 #pragma once
 
@@ -11,15 +11,20 @@
 #include <gtest/gtest.h>
 
 #include "sluice/migrate/runner.hpp"
+#include "sluice/outbox/internal/sequencing.hpp"
+#include "sluice/outbox/internal/test_sql.hpp"
 #include "sluice/outbox/outbox.hpp"
-#include "sluice/outbox/postgres/internal/tick_sequencer.hpp"
 #include "sluice/runtime/run_task.hpp"
 #include "sluice/runtime/scope.hpp"
 #include "sluice/runtime/wake.hpp"
 #include "sluice/testing/log_capture.hpp"
 #include "sluice/testing/test_database.hpp"
 
-namespace sluice::outbox::postgres {
+namespace sluice::outbox {
+
+/// The kinds of servers that this build has drivers for, and the name of a case of one.
+[[nodiscard]] std::vector<db::Dialect> servers();
+[[nodiscard]] std::string name_of_server(const ::testing::TestParamInfo<db::Dialect>& info);
 
 /// A unit of work that a test drives statement by statement.
 class HeldUnit {
@@ -36,7 +41,7 @@ private:
 /// One shard on the test's own thread; the queue `orders` with `lanes` lanes has number 1.
 class TickBed {
 public:
-    explicit TickBed(std::uint16_t lanes = 1);
+    explicit TickBed(db::Dialect dialect, std::uint16_t lanes = 1);
     ~TickBed();
     TickBed(const TickBed&) = delete;
     TickBed& operator=(const TickBed&) = delete;
@@ -56,7 +61,7 @@ public:
 
     [[nodiscard]] std::unique_ptr<HeldUnit> open_unit();
     void insert(const std::string& payload) { execute(insert_sql(payload)); }
-    [[nodiscard]] static std::string insert_sql(const std::string& payload);
+    [[nodiscard]] std::string insert_sql(const std::string& payload) const;
     void execute(std::string sql);
     [[nodiscard]] std::int64_t number(std::string sql);
     /// Every payload in ledger order, as it is read back.
@@ -70,11 +75,12 @@ public:
     [[nodiscard]] Outbox::Builder builder() { return Outbox::builder(source, shard, logger(), metrics); }
     [[nodiscard]] core::Logger logger() { return {sink, core::LogLevel::debug}; }
 
-    testing::TestDatabase base{db::Dialect::postgres};
+    testing::TestDatabase base;
+    TestSql sql_text{base.dialect()};
     core::Metrics metrics;
     std::shared_ptr<testing::CapturingSink> sink = std::make_shared<testing::CapturingSink>();
     runtime::Shard shard{0, core::real_clock()};
     std::shared_ptr<db::DataSource> source;
 };
 
-}  // namespace sluice::outbox::postgres
+}  // namespace sluice::outbox

@@ -4,10 +4,10 @@
 #include <set>
 
 #include "sluice/core/random.hpp"
-#include "sluice/outbox/postgres/internal/test_tick_bed.hpp"
+#include "sluice/outbox/internal/test_tick_bed.hpp"
 #include "sluice/testing/scale.hpp"
 
-namespace sluice::outbox::postgres {
+namespace sluice::outbox {
 namespace {
 
 constexpr int kWriters = 14;
@@ -35,11 +35,11 @@ db::Task<void> write_one(TickBed& bed, std::string payload, core::Random& random
     const std::string before = tally.last_acknowledged;
     db::TransactionOptions options;
     HeldUnit unit(co_await bed.source->begin(options));
-    co_await unit.run(TickBed::insert_sql(payload));
+    co_await unit.run(bed.insert_sql(payload));
     co_await pause(random);
     if (random.below(2) == 0) {
         co_await unit.run("savepoint s");
-        co_await unit.run(TickBed::insert_sql("undone"));
+        co_await unit.run(bed.insert_sql("undone"));
         co_await unit.run("rollback to savepoint s");
     }
     co_await pause(random);
@@ -74,8 +74,10 @@ std::map<std::string, std::int64_t> positions_of(const std::vector<Message>& mes
     return positions;
 }
 
-TEST(PostgresLateWriters, every_committed_message_is_delivered_once_and_no_other) {
-    TickBed bed(4);
+class LateWriters : public ::testing::TestWithParam<db::Dialect> {};
+
+TEST_P(LateWriters, every_committed_message_is_delivered_once_and_no_other) {
+    TickBed bed(GetParam(), 4);
     Tally tally;
     auto builder = bed.builder();
     builder.profile(runtime::Profile::low_latency())
@@ -104,5 +106,7 @@ TEST(PostgresLateWriters, every_committed_message_is_delivered_once_and_no_other
               << bed.number("select count(*) from sluice_tick") << " ticks\n";
 }
 
+INSTANTIATE_TEST_SUITE_P(On, LateWriters, ::testing::ValuesIn(servers()), name_of_server);
+
 }  // namespace
-}  // namespace sluice::outbox::postgres
+}  // namespace sluice::outbox
