@@ -96,7 +96,7 @@ TEST_F(LiveProjection, batches_of_a_lane_chain_without_a_gap) {
     for (const auto& [lane, sequence] : reached)
         total += sequence;
     EXPECT_EQ(total, 60);
-    EXPECT_EQ(world.number("select cast(sum(sequence) as bigint) from sluice_projection_lane"), 60);
+    EXPECT_EQ(world.number("select cast(sum(sequence) as integer) from sluice_projection_lane"), 60);
 }
 
 TEST_F(LiveProjection, replayed_log_changes_nothing) {
@@ -179,8 +179,8 @@ TEST_F(LiveProjection, stored_state_that_was_tampered_with_is_never_folded) {
     receive("A-1", 5);
     receive("B-2", 5);
     world.deliver();
-    world.run(
-        world.execute(R"(update sluice_projection_state set state = '{"on_hand":6,"reserved":0}' where key = 'A-1')"));
+    world.run(world.execute(
+        R"(update sluice_projection_state set state = '{"on_hand":6,"reserved":0}' where "key" = 'A-1')"));
     EXPECT_THROW(static_cast<void>(raw("A-1")), Error);
     world.reopen();
     begin();

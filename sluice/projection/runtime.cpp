@@ -174,7 +174,7 @@ db::Task<void> Projections::State::note_begin() {
     for (const auto& engine : engines)
         statements.push_back(engine->store().statement(engine->store().texts().set_began, oldest.value() - 1));
     auto body = [&statements](db::UnitOfWork& unit) { return unit.run(statements); };
-    static_cast<void>(co_await around.source->transaction({}, body));
+    static_cast<void>(co_await around.source->transaction(internal::read_committed(), body));
 }
 
 db::Task<void> Projections::attach(outbox::Outbox& outbox) {

@@ -131,8 +131,8 @@ public:
 
     /// Folds one event in the caller's unit, without a queue: for tests, small programs and single writes. One answer
     /// per key. Throws `bad_event` when `apply` throws or a key is parked, db::Error `serialization` when another
-    /// unit gave the key its first event meanwhile: `retry_serialization` runs the unit again. A projection fed like
-    /// this cannot be rebuilt from a log.
+    /// unit gave the key its first event meanwhile, or a rebuild switched after this unit had begun to read:
+    /// `retry_serialization` runs the unit again. A projection fed like this cannot be rebuilt from a log.
     template <class P>
     db::Task<std::vector<AppliedKey>> apply_event(db::UnitOfWork& unit, typename P::Event event) {
         return apply_any(unit, P::name, std::make_unique<const TypedEvent<typename P::Event>>(std::move(event)));

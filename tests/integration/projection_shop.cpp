@@ -117,15 +117,15 @@ std::int64_t Shop::number(const std::string& sql) {
 }
 
 std::int64_t Shop::total(const std::string& member) {
-    const bool is_sqlite = database_->dialect() == db::Dialect::sqlite;
-    const std::string value =
-        is_sqlite ? "json_extract(state, '$." + member + "')" : "cast(state as json) ->> '" + member + "'";
+    std::string value = "json_extract(state, '$." + member + "')";
+    if (database_->dialect() == db::Dialect::postgres) value = "cast(state as json) ->> '" + member + "'";
+    if (database_->dialect() == db::Dialect::mariadb) value = "json_value(state, '$." + member + "')";
     return number("select cast(sum(cast(" + value +
-                  " as bigint)) as bigint) from sluice_projection_state where projection = 'stock_level'");
+                  " as integer)) as integer) from sluice_projection_state where projection = 'stock_level'");
 }
 
 std::int64_t Shop::versions() {
-    return number("select cast(sum(version) as bigint) from sluice_projection_state where projection = 'stock_level'");
+    return number("select cast(sum(version) as integer) from sluice_projection_state where projection = 'stock_level'");
 }
 
 db::Task<std::int64_t> Shop::query_number(std::string sql) {

@@ -26,7 +26,7 @@ asan     fuzz          2  part_fuzz_smoke
 asan     mutants       6  part_mutants
 tsan     build         6  part_build tsan tests_threaded
 tsan     threaded      6  part_ctest tsan threaded
-gcc      build        10  part_build gcc all
+gcc      build         8  part_build gcc sluice_libraries tests_unit orders sluice
 gcc      unit          3  part_ctest gcc unit
 chaos    kill9         4  part_chaos
 TEXT

@@ -46,7 +46,8 @@ part_headers() {
 }
 
 part_ctest() {
-    local preset=$1 group=$2 select=(-L "^$2\$") target=tests_$2
+    local preset=$1 group=$2 select=(-L "^$2\$") target=tests_$2 parallel=${DEV_JOBS:-2}
+    [[ $group != contract ]] || parallel=$((parallel + 1)) # they wait for servers
     [[ -z $only_test ]] || select=(-R "^${only_test//./\\.}\$")
     [[ $only_test != unit.* ]] || target=${only_test#unit.}_test
     configure "$preset" || return 1
@@ -58,7 +59,7 @@ part_ctest() {
     ctest --test-dir "build/$preset" "${select[@]}" --show-only=json-v1 >"$part_results/tests.json"
     if [[ $group == e2e || $group == integration || $group == chaos ]]; then build_web || return 1; fi
     GTEST_OUTPUT="json:$root/$part_results/" logged "$stage-$part.log" \
-        ctest --test-dir "build/$preset" "${select[@]}" --parallel "${DEV_JOBS:-2}" --output-on-failure \
+        ctest --test-dir "build/$preset" "${select[@]}" --parallel "$parallel" --output-on-failure \
         --output-junit "$root/$part_results/ctest.xml" \
         --test-output-size-passed 8000000 --test-output-size-failed 8000000
 }

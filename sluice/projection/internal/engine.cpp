@@ -87,6 +87,7 @@ db::Task<void> Engine::fold_batch(db::UnitOfWork& unit, const outbox::Batch& bat
     const core::SteadyTime folded = around_.clock->steady_now();
     if (!result.parked.empty()) co_await check_parked_limit(unit, generation.number, result.parked.size());
     Plan planned = plan(generation, batch, result);
+    co_await plan_deltas(unit, generation.number, stream_of(batch), result.keys, planned.writes);
     co_await run_writes(unit, store_.projection(), std::move(planned.writes));
 
     instruments_.load_seconds.observe(seconds_between(began, loaded));
@@ -123,7 +124,8 @@ db::Task<std::vector<AppliedKey>> Engine::apply_direct(db::UnitOfWork& unit, Eve
     }
     Writes writes;
     store_.write_states(generation.number, result.keys, writes);
-    plan_deltas(generation.number, {kDirectStream, 0}, result.keys, writes);
+    constexpr StreamPosition kDirect{kDirectStream, 0};
+    co_await plan_deltas(unit, generation.number, kDirect, result.keys, writes);
     co_await write_direct(unit, std::move(writes));
 
     std::vector<AppliedKey> changes;
@@ -155,12 +157,14 @@ db::Task<void> Engine::check_parked_limit(db::UnitOfWork& unit, std::int64_t gen
                                 parked, more, around_.settings.parked_limit));
 }
 
+StreamPosition Engine::stream_of(const outbox::Batch& batch) const {
+    return {declared_.rules.mode == Mode::by_lane ? batch.lane.value() : 0, batch.up_to};
+}
+
 Engine::Plan Engine::plan(const Generation& generation, const outbox::Batch& batch, const FoldResult& result) {
     Plan plan;
-    const bool by_lane = declared_.rules.mode == Mode::by_lane;
-    const StreamPosition at{by_lane ? batch.lane.value() : 0, batch.up_to};
+    const StreamPosition at = stream_of(batch);
     store_.write_states(generation.number, result.keys, plan.writes);
-    plan_deltas(generation.number, at, result.keys, plan.writes);
     for (const ParkedEvent& event : result.parked)
         plan.writes.push_back(store_.park(generation.number, event, batch.messages[event.event]));
     if (!batch.messages.empty())
@@ -188,25 +192,37 @@ void Engine::plan_epoch(const Generation& generation, const outbox::Batch& batch
                            1});
 }
 
-void Engine::plan_deltas(std::int64_t generation, StreamPosition at, std::span<const KeyFold> keys, Writes& writes) {
-    if (!declared_.options.delta_log) return;
-    const DeltaLog& limits = *declared_.options.delta_log;
+db::Task<void> Engine::plan_deltas(db::UnitOfWork& unit, std::int64_t generation, StreamPosition at,
+                                   std::span<const KeyFold> keys, Writes& writes) {
+    if (!declared_.options.delta_log) co_return;
     store_.write_deltas(generation, at, keys, writes);
+    std::vector<db::Statement> old = trims(generation, at.stream, keys);
+    if (store_.texts().remove_deltas.empty()) {
+        for (db::Statement& trim : old)
+            writes.push_back({std::move(trim), std::nullopt});
+    } else if (!old.empty()) {
+        const std::vector<db::Result> found = co_await unit.run(std::move(old));
+        store_.remove_deltas(generation, found, writes);
+    }
+}
+
+std::vector<db::Statement> Engine::trims(std::int64_t generation, std::int64_t stream, std::span<const KeyFold> keys) {
+    std::vector<db::Statement> trims;
+    const DeltaLog& limits = *declared_.options.delta_log;
     const std::int64_t step = std::max<std::int64_t>(1, limits.versions / 4);
     for (const KeyFold& key : keys) {
         const bool passed_a_step = key.version.value() / step != key.loaded_version.value() / step;
         if (passed_a_step && key.version.value() > limits.versions)
-            writes.push_back({store_.statement(store_.texts().trim_versions, generation, key.key,
-                                               key.version.value() - limits.versions),
-                              std::nullopt});
+            trims.push_back(store_.statement(store_.texts().trim_versions, generation, key.key,
+                                             key.version.value() - limits.versions));
     }
     const core::SteadyTime now = around_.clock->steady_now();
-    core::SteadyTime& trimmed = trimmed_[at.stream];
-    if (now - trimmed < std::chrono::seconds(1)) return;
+    core::SteadyTime& trimmed = trimmed_[stream];
+    if (now - trimmed < std::chrono::seconds(1)) return trims;
     trimmed = now;
-    writes.push_back({store_.statement(store_.texts().trim_age, generation, at.stream, limits.age.count(),
-                                       around_.settings.trim_chunk),
-                      std::nullopt});
+    trims.push_back(
+        store_.statement(store_.texts().trim_age, generation, stream, limits.age.count(), around_.settings.trim_chunk));
+    return trims;
 }
 
 void Engine::after_commit(db::UnitOfWork& unit, std::int64_t generation, KeyStates states, DeltaBatch batch,

@@ -71,8 +71,10 @@ public:
     /// Folds with this projection's settings.
     [[nodiscard]] FoldResult fold_for(const Generation& generation, std::span<const FoldEvent> events,
                                       KeyStates& states) const;
-    /// Delta rows and, now and then, the removal of old ones.
-    void plan_deltas(std::int64_t generation, StreamPosition at, std::span<const KeyFold> keys, Writes& writes);
+    /// Delta rows and, now and then, the removal of old ones, which `unit` may have to look for. `keys` and `writes`
+    /// outlive the task.
+    db::Task<void> plan_deltas(db::UnitOfWork& unit, std::int64_t generation, StreamPosition at,
+                               std::span<const KeyFold> keys, Writes& writes);
     /// Once `unit` has committed: forgets the keys and tells the sink, outside the lanes' streams. Moves the
     /// deltas out of `result`.
     void announce_after_commit(db::UnitOfWork& unit, const Generation& generation, FoldResult& result);
@@ -96,16 +98,19 @@ private:
         bool rows_alone = false;
     };
     db::Task<Generation> load(db::UnitOfWork& unit, std::span<const FoldEvent> events, KeyStates& states, Reading how);
+    std::vector<db::Statement> trims(std::int64_t generation, std::int64_t stream, std::span<const KeyFold> keys);
     db::Task<std::vector<db::Result>> run_load(db::UnitOfWork& unit, std::int64_t generation,
                                                std::vector<std::string> keys, Reading how);
     db::Task<void> write_direct(db::UnitOfWork& unit, Writes writes);
     db::Task<void> check_parked_limit(db::UnitOfWork& unit, std::int64_t generation, std::size_t more);
+    [[nodiscard]] StreamPosition stream_of(const outbox::Batch& batch) const;
     Plan plan(const Generation& generation, const outbox::Batch& batch, const FoldResult& result);
     void plan_epoch(const Generation& generation, const outbox::Batch& batch, Plan& plan) const;
     void after_commit(db::UnitOfWork& unit, std::int64_t generation, KeyStates states, DeltaBatch batch,
                       const FoldResult& result, const outbox::Message* newest);
     void measure_lag(db::Timestamp created_at, core::Position position) const;
     [[nodiscard]] Generation checked(const db::Result& active) const;
+    void check_not_overtaken(std::span<const db::Result> held, const db::Result& active) const;
 
     const Surroundings& around_;
     Declared declared_;

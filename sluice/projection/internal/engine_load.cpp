@@ -1,10 +1,12 @@
 // What a batch reads before it folds.
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include <fmt/format.h>
 #include <boost/unordered/unordered_flat_set.hpp>
 
+#include "sluice/db/error.hpp"
 #include "sluice/projection/error.hpp"
 #include "sluice/projection/internal/engine.hpp"
 
@@ -36,7 +38,9 @@ db::Task<std::vector<db::Result>> Engine::run_load(db::UnitOfWork& unit, std::in
     statements.push_back(store_.statement(store_.texts().active));
     statements.push_back(store_.statement(store_.texts().parked_keys, generation));
     statements.push_back(how.rows_alone ? store_.load_alone(generation, keys) : store_.load(generation, keys));
+    if (how.hold == Hold::alone) std::ranges::move(store_.count_alone(), std::back_inserter(statements));
     std::vector<db::Result> results = co_await unit.run(std::move(statements));
+    check_not_overtaken(std::span(results).first(first), results[first]);
     results.erase(results.begin(), results.begin() + static_cast<std::ptrdiff_t>(first));
     co_return results;
 }
@@ -69,6 +73,18 @@ db::Task<Generation> Engine::load(db::UnitOfWork& unit, std::span<const FoldEven
     for (const db::Row& row : results[1])
         states[row.get<std::string>(0)].parked = true;
     co_return generation;
+}
+
+/// The unit began to read before somebody else held alone: what it sees of the generations may be over.
+void Engine::check_not_overtaken(std::span<const db::Result> held, const db::Result& active) const {
+    const std::vector<Generation> seen = Store::generations(active);
+    if (seen.empty() || !store_.is_overtaken(held, seen.front())) return;
+    throw db::Error(db::ErrorKind::serialization,
+                    {std::string(around_.source->name()), "",
+                     fmt::format("projection '{}' was rebuilt, released or raised to another epoch after this unit had "
+                                 "begun to read: run it again",
+                                 store_.projection()),
+                     ""});
 }
 
 Generation Engine::checked(const db::Result& active) const {

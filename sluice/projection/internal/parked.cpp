@@ -109,7 +109,8 @@ private:
         FoldResult result = engine_.fold_for(without_base, events, states);
         Writes writes;
         store.write_states(generation.number, result.keys, writes);
-        engine_.plan_deltas(generation.number, {kDirectStream, 0}, result.keys, writes);
+        constexpr StreamPosition kDirect{kDirectStream, 0};
+        co_await engine_.plan_deltas(unit, generation.number, kDirect, result.keys, writes);
         plan_rows(generation.number, messages, result, writes);
         report.folded = result.folded;
         more = result.parked.empty() && messages.size() == static_cast<std::size_t>(kAtOnce);

@@ -107,8 +107,8 @@ void fill_holds(Texts& t) {
 
 Texts postgres_texts() {
     Texts t;
-    t.arrays = true;
-    fill_common(t, {kPostgresNow, "greatest"});
+    t.form = RowForm::columns;
+    fill_common(t, {.now = kPostgresNow, .greatest = "greatest", .alone = "0"});
     fill_holds(t);
     fill_writes(t);
     fill_reads(t);

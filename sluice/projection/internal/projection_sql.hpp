@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -9,21 +11,33 @@
 
 namespace sluice::projection::internal {
 
+/// How the values of many rows are given, behind those that they share.
+enum class RowForm : std::uint8_t {
+    values,   ///< row by row, for exactly so many rows
+    columns,  ///< for any number up to it: an array per column, in which a text that is missing is empty
+    json,     ///< for any number up to it: one JSON array of rows, which are arrays themselves
+};
+
 /// A statement over many rows, for at most so many.
 struct RowsText {
     std::size_t rows = 0;
     std::string sql;
+    std::size_t bytes = std::numeric_limits<std::size_t>::max();  ///< of text, after which no row is added
 };
-/// Most rows first. Values one by one: for exactly so many rows, $1… shared, then row by row. As arrays: for any number
-/// up to it, $1… shared, then an array per column, in which a text that is missing is empty.
+/// Most rows first.
 using RowTexts = std::vector<RowsText>;
 
 struct Texts {
-    bool arrays = false;  ///< how rows' values are given
+    RowForm form = RowForm::values;
+    bool counts_put = true;  ///< whether `put` affects each row once
 
     // Who changes states at the same time; nothing where a database has one writer. $1 projection
     std::vector<std::string> hold;  ///< until the unit ends nobody holds alone: the generation stays the active one
     std::vector<std::string> hold_alone;  ///< until the unit ends nobody else holds; the wait is fair
+    /// Nothing where what is read after a hold is all that was committed before it. Else the last statement of either
+    /// hold answers how often somebody has held alone, `active` how often that was as the unit sees the database, and
+    /// this counts one more, once whoever holds alone has read.
+    std::vector<std::string> count_alone;
 
     // sluice_projection: $1 projection
     std::string active;  ///< the generation that is read and applied to
@@ -54,9 +68,12 @@ struct Texts {
     std::string trim_states;  ///< $3 limit
 
     // sluice_projection_delta: $1 projection $2 generation
-    RowTexts insert_delta;        ///< stream, position, key, first, last, deltas, positions, undo
-    std::string trim_versions;    ///< $3 key $4 last version that goes
-    std::string trim_age;         ///< $3 stream $4 age, ms $5 limit
+    RowTexts insert_delta;      ///< stream, position, key, first, last, deltas, positions, undo
+    std::string trim_versions;  ///< $3 key $4 last version that goes
+    std::string trim_age;       ///< $3 stream $4 age, ms $5 limit
+    /// Empty: the two above remove rows. Else they answer stream, position and key of rows, which this removes: $3
+    /// those, as one JSON array of arrays.
+    std::string remove_deltas;
     std::string drop_key_deltas;  ///< $3 key
     std::string trim_deltas;      ///< $3 limit
 
@@ -82,12 +99,13 @@ struct Texts {
     std::string range;      ///< $2 key $3 after version $4 to version
 };
 
-/// Throws projection::Error `config` for a dialect without tables.
 [[nodiscard]] const Texts& texts(db::Dialect dialect);
 
 [[nodiscard]] Texts sqlite_texts();
 [[nodiscard]] Texts postgres_texts();
+[[nodiscard]] Texts mariadb_texts();
 [[nodiscard]] std::vector<std::string> sqlite_tables();
 [[nodiscard]] std::vector<std::string> postgres_tables();
+[[nodiscard]] std::vector<std::string> mariadb_tables();
 
 }  // namespace sluice::projection::internal

@@ -1,7 +1,10 @@
 #include "sluice/projection/internal/projection_sql.hpp"
 
+#include <bit>
+
 #include <gtest/gtest.h>
 
+#include "sluice/projection/checksum.hpp"
 #include "sluice/projection/internal/store.hpp"
 
 namespace sluice::projection::internal {
@@ -55,6 +58,52 @@ TEST(ProjectionSql, arrays_take_any_number_of_rows_and_a_removed_state_is_an_emp
     EXPECT_EQ(values[2], db::Value(std::vector<std::string>{"key-0", "key-1", "key-2"}));
     EXPECT_EQ(values[3], db::Value(std::vector<std::int64_t>{1, 2, 3}));
     EXPECT_EQ(values[5], db::Value(std::vector<std::string>{"{}", "", "{}"}));
+}
+
+TEST(ProjectionSql, json_takes_any_number_of_rows_and_a_removed_state_is_null) {
+    std::vector<KeyFold> keys(2);
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+        keys[i].key = "key \"" + std::to_string(i) + "\"";
+        keys[i].version = core::Version(static_cast<std::int64_t>(i) + 1);
+        keys[i].state = "{}";
+        keys[i].removed = i == 1;
+    }
+    Writes writes;
+    Store(db::Dialect::mariadb, "p").put_states(7, keys, writes);
+    ASSERT_EQ(writes.size(), 1u);
+    EXPECT_EQ(writes[0].must_affect, std::nullopt) << "a row that was there counts twice";
+    ASSERT_EQ(writes[0].statement.values.size(), 3u);
+    const std::string checksum = std::to_string(std::bit_cast<std::int64_t>(projection::checksum("{}")));
+    EXPECT_EQ(writes[0].statement.values[2], db::Value("[[\"key \\\"0\\\"\",1,0,\"{}\"," + checksum +
+                                                       ",0],[\"key \\\"1\\\"\",2,0,null," + checksum + ",0]]"));
+}
+
+TEST(ProjectionSql, rows_beyond_a_mebibyte_go_into_another_packet) {
+    std::vector<KeyFold> keys(10);
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+        keys[i].key = std::to_string(i);
+        keys[i].state = std::string(400 * 1024, ' ');
+    }
+    Writes writes;
+    Store(db::Dialect::mariadb, "p").write_states(1, keys, writes);
+    std::vector<std::uint64_t> rows;
+    for (const Write& write : writes)
+        rows.push_back(write.must_affect.value());
+    EXPECT_EQ(rows, (std::vector<std::uint64_t>{3, 3, 3, 1}));
+}
+
+TEST(ProjectionSql, states_that_are_there_come_first_and_in_the_order_in_which_units_lock_them) {
+    std::vector<KeyFold> keys(4);
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+        keys[i].key = std::string(1, static_cast<char>('d' - i));
+        keys[i].had_row = i % 2 == 1;
+    }
+    Writes writes;
+    Store(db::Dialect::postgres, "p").write_states(1, keys, writes);
+    ASSERT_EQ(writes.size(), 2u);
+    EXPECT_EQ(writes[0].statement.sql, texts(db::Dialect::postgres).update.front().sql);
+    EXPECT_EQ(writes[0].statement.values[2], db::Value(std::vector<std::string>{"a", "c"}));
+    EXPECT_EQ(writes[1].statement.values[2], db::Value(std::vector<std::string>{"b", "d"}));
 }
 
 }  // namespace

@@ -207,9 +207,9 @@ std::size_t Rebuild::count_dirty() const {
         std::ranges::count_if(states_, [](const auto& entry) { return entry.second.dirty; }));
 }
 
-std::vector<KeyFold> Rebuild::take_dirty() {
+std::vector<KeyFold> Rebuild::dirty_keys() const {
     std::vector<KeyFold> keys;
-    for (auto& [name, state] : states_) {
+    for (const auto& [name, state] : states_) {
         if (!state.dirty) continue;
         KeyFold& key = keys.emplace_back();
         key.key = name;
@@ -222,6 +222,14 @@ std::vector<KeyFold> Rebuild::take_dirty() {
         } catch (const core::json::EncodeError& e) {
             throw LookCloser{name, e.what()};
         }
+    }
+    return keys;
+}
+
+std::vector<KeyFold> Rebuild::take_dirty() {
+    std::vector<KeyFold> keys = dirty_keys();
+    for (const KeyFold& key : keys) {
+        KeyState& state = states_[key.key];
         state.dirty = false;
         state.stored = true;
         state.bytes = key.state;

@@ -45,6 +45,7 @@ private:
     db::Task<void> load_spilled(db::Session* session, std::vector<std::string> keys);
     void keep_parked(const FoldResult& result, std::vector<outbox::Message>& messages);
     [[nodiscard]] std::size_t count_dirty() const;
+    [[nodiscard]] std::vector<KeyFold> dirty_keys() const;
     [[nodiscard]] std::vector<KeyFold> take_dirty();
     db::Task<void> write_out();
     db::Task<void> write_in(db::UnitOfWork& unit, std::span<const KeyFold> keys);

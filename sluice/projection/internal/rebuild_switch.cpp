@@ -81,8 +81,8 @@ db::Task<void> Rebuild::switch_in(db::UnitOfWork& unit) {
         }
     }
     Writes writes;
-    const std::vector<KeyFold> keys = take_dirty();
-    store.put_states(new_, keys, writes);
+    // They stay dirty: when this unit is undone, the next one writes them.
+    store.put_states(new_, dirty_keys(), writes);
     for (const Waiting& waiting : waiting_)
         writes.push_back(store.park(new_, waiting.event, waiting.message));
     report_.parked = waiting_.size();

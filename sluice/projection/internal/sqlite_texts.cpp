@@ -84,7 +84,7 @@ RowTexts sqlite_insert_delta() {
 
 Texts sqlite_texts() {
     Texts t;
-    fill_common(t, {kSqliteNow, "max"});
+    fill_common(t, {.now = kSqliteNow, .greatest = "max", .alone = "0"});
     t.load =
         "select s.key, s.version, s.epoch, s.state, s.checksum, s.position from json_each($3) as wanted cross join "
         "sluice_projection_state as s where s.projection = $1 and s.generation = $2 and s.key = wanted.value";

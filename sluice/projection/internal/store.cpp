@@ -2,14 +2,19 @@
 
 #include <algorithm>
 #include <bit>
+#include <iterator>
+#include <set>
+#include <tuple>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "sluice/core/mutant.hpp"
 #include "sluice/core/utf8.hpp"
+#include "sluice/db/error.hpp"
 #include "sluice/projection/checksum.hpp"
 #include "sluice/projection/error.hpp"
+#include "sluice/projection/internal/row_values.hpp"
 
 namespace sluice::projection::internal {
 namespace {
@@ -29,27 +34,6 @@ void append_state(const KeyFold& key, std::vector<db::Value>& values) {
     values.push_back(state_value(key));
     values.emplace_back(stored_checksum(key.state));
     values.emplace_back(key.position.value());
-}
-
-/// The values of `rows` rows, column by column. A column whose values are no numbers is text, where null is empty.
-std::vector<db::Value> arrays_of(std::vector<db::Value> values, std::size_t rows) {
-    const std::size_t columns = values.size() / rows;
-    std::vector<db::Value> arrays;
-    for (std::size_t column = 0; column < columns; ++column) {
-        std::vector<std::int64_t> numbers;
-        std::vector<std::string> texts;
-        for (std::size_t at = column; at < values.size(); at += columns) {
-            db::Value::Variant& value = values[at].variant();
-            if (const auto* number = std::get_if<std::int64_t>(&value))
-                numbers.push_back(*number);
-            else if (auto* text = std::get_if<std::string>(&value))
-                texts.push_back(std::move(*text));
-            else
-                texts.emplace_back();
-        }
-        arrays.push_back(numbers.empty() ? db::Value(std::move(texts)) : db::Value(std::move(numbers)));
-    }
-    return arrays;
 }
 
 std::vector<const KeyFold*> all_of(std::span<const KeyFold> keys) {
@@ -94,6 +78,20 @@ std::vector<db::Statement> Store::hold(Hold how) const {
     return statements;
 }
 
+std::vector<db::Statement> Store::count_alone() const {
+    std::vector<db::Statement> statements;
+    if (core::mutant("projection_nobody_is_alone")) return statements;
+    for (const std::string& sql : texts_.count_alone)
+        statements.push_back(statement(sql));
+    return statements;
+}
+
+bool Store::is_overtaken(std::span<const db::Result> held, const Generation& seen) const {
+    if (texts_.count_alone.empty() || held.empty() || held.back().empty()) return false;
+    if (core::mutant("projection_overtaken_unit_goes_on")) return false;
+    return held.back().rows.front().get<std::int64_t>(0) != seen.alone;
+}
+
 void Store::fill(const db::Result& rows, KeyStates& states) {
     for (const db::Row& row : rows) {
         KeyState& state = states[row.get<std::string>(0)];
@@ -122,6 +120,7 @@ std::vector<Generation> Store::generations(const db::Result& rows) {
         if (const auto began = row.get<std::optional<std::int64_t>>("began")) generation.began = core::Position(*began);
         generation.base = core::Position(row.get<std::int64_t>("base"));
         generation.progress = row.get<std::string>("progress");
+        generation.alone = row.get<std::int64_t>("alone");
     }
     return generations;
 }
@@ -139,14 +138,17 @@ template <class Append>
 void Store::in_chunks(const RowTexts& texts, std::int64_t generation, std::span<const KeyFold* const> keys,
                       Writes& writes, Append append) const {
     for (const RowsText& text : texts) {
-        while (!keys.empty() && (texts_.arrays || keys.size() >= text.rows)) {
-            const std::size_t rows = std::min(keys.size(), text.rows);
+        while (!keys.empty() && (texts_.form != RowForm::values || keys.size() >= text.rows)) {
             std::vector<db::Value> values;
-            for (const KeyFold* key : keys.first(rows))
-                append(*key, values);
-            if (texts_.arrays) values = arrays_of(std::move(values), rows);
+            std::size_t rows = 0;
+            std::size_t bytes = 0;
+            while (rows < std::min(keys.size(), text.rows) && bytes < text.bytes) {
+                const std::size_t before = values.size();
+                append(*keys[rows++], values);
+                bytes += text_bytes(std::span(values).subspan(before));
+            }
             db::Statement made = statement(text.sql, generation);
-            std::ranges::move(values, std::back_inserter(made.values));
+            std::ranges::move(in_form(texts_.form, std::move(values), rows), std::back_inserter(made.values));
             writes.push_back({std::move(made), rows});
             keys = keys.subspan(rows);
         }
@@ -158,14 +160,16 @@ void Store::write_states(std::int64_t generation, std::span<const KeyFold> keys,
     std::vector<const KeyFold*> known;
     for (const KeyFold& key : keys)
         (key.had_row ? known : fresh).push_back(&key);
-    in_chunks(texts_.insert, generation, fresh, writes, [](const KeyFold& key, std::vector<db::Value>& values) {
-        values.emplace_back(key.key);
-        append_state(key, values);
-    });
+    std::ranges::sort(known, {}, &KeyFold::key);
+    std::ranges::sort(fresh, {}, &KeyFold::key);
     in_chunks(texts_.update, generation, known, writes, [](const KeyFold& key, std::vector<db::Value>& values) {
         values.emplace_back(key.key);
         values.emplace_back(key.loaded_version.value());
         values.emplace_back(key.epoch.value());
+        append_state(key, values);
+    });
+    in_chunks(texts_.insert, generation, fresh, writes, [](const KeyFold& key, std::vector<db::Value>& values) {
+        values.emplace_back(key.key);
         append_state(key, values);
     });
 }
@@ -186,10 +190,31 @@ void Store::write_deltas(std::int64_t generation, StreamPosition at, std::span<c
 }
 
 void Store::put_states(std::int64_t generation, std::span<const KeyFold> keys, Writes& writes) const {
+    const std::size_t before = writes.size();
     in_chunks(texts_.put, generation, all_of(keys), writes, [](const KeyFold& key, std::vector<db::Value>& values) {
         values.emplace_back(key.key);
         append_state(key, values);
     });
+    if (texts_.counts_put) return;
+    for (Write& write : std::span(writes).subspan(before))
+        write.must_affect.reset();
+}
+
+void Store::remove_deltas(std::int64_t generation, std::span<const db::Result> found, Writes& writes) const {
+    std::set<std::tuple<std::int64_t, std::int64_t, std::string>> rows;  // in their order, each once
+    for (const db::Result& result : found)
+        for (const db::Row& row : result)
+            rows.emplace(row.get<std::int64_t>(0), row.get<std::int64_t>(1), row.get<std::string>(2));
+    if (rows.empty()) return;
+    std::vector<db::Value> values;
+    for (const auto& [stream, position, key] : rows) {
+        values.emplace_back(stream);
+        values.emplace_back(position);
+        values.emplace_back(key);
+    }
+    db::Statement remove = statement(texts_.remove_deltas, generation);
+    std::ranges::move(in_form(RowForm::json, std::move(values), rows.size()), std::back_inserter(remove.values));
+    writes.push_back({std::move(remove), std::nullopt});
 }
 
 Write Store::park(std::int64_t generation, const ParkedEvent& event, const outbox::Message& message) const {
@@ -210,12 +235,15 @@ std::string Store::payload_of(const db::Row& row) {
 
 db::TransactionOptions read_committed() {
     db::TransactionOptions options;
+    constexpr int kMostRetries = 10;
     options.isolation = db::Isolation::read_committed;
+    options.retry_serialization = kMostRetries;
     return options;
 }
 
 db::Task<void> hold_alone(const Store& store, db::Session& session) {
     std::vector<db::Statement> statements = store.hold(Hold::alone);
+    std::ranges::move(store.count_alone(), std::back_inserter(statements));
     if (!statements.empty()) static_cast<void>(co_await session.run(std::move(statements)));
 }
 
@@ -254,7 +282,15 @@ db::Task<void> run_writes(db::Session& session, std::string projection, Writes w
         statements.push_back(std::move(write.statement));
         must_affect.push_back(write.must_affect);
     }
-    const std::vector<db::Result> results = co_await session.run(std::move(statements));
+    std::vector<db::Result> results;
+    try {
+        results = co_await session.run(std::move(statements));
+    } catch (const db::Error& e) {
+        if (e.kind() != db::ErrorKind::conflict) throw;
+        throw Error(ErrorKind::conflict, projection,
+                    "a row that had not been there is there: somebody else wrote it; the unit must run again",
+                    std::current_exception());
+    }
     if (core::mutant("projection_version_predicate_off")) co_return;
     for (std::size_t i = 0; i < results.size(); ++i)
         if (must_affect[i] && results[i].affected != *must_affect[i])

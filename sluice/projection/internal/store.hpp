@@ -34,6 +34,7 @@ struct Generation {
     std::optional<core::Position> began;  ///< the log's position before the first event; unknown until attached
     core::Position base;                  ///< events up to here are in every state
     std::string progress;
+    std::int64_t alone = 0;  ///< how often somebody has held the projection alone; 0 where that is not counted
 };
 
 /// A row of sluice_projection_lane: what has been folded of one lane.
@@ -80,16 +81,24 @@ public:
     /// Statements that must come first in a unit that writes states: `Hold::shared` for what may run side by side, key
     /// by key; `Hold::alone` for what nothing else may be under way with. Empty where the database has one writer.
     [[nodiscard]] std::vector<db::Statement> hold(Hold how) const;
+    /// What must follow the reads of a unit that holds alone; empty where a hold is all there is to it.
+    [[nodiscard]] std::vector<db::Statement> count_alone() const;
+    /// Whether a unit sees less than was committed when it got its hold: `held` are the results of `hold`, `seen` is
+    /// the generation as a plain read behind them found it.
+    [[nodiscard]] bool is_overtaken(std::span<const db::Result> held, const Generation& seen) const;
     /// Adds the rows of a `load` or `page`; a row whose checksum does not match has a `defect`.
     static void fill(const db::Result& rows, KeyStates& states);
     [[nodiscard]] static std::vector<Generation> generations(const db::Result& rows);
     [[nodiscard]] static std::vector<LanePosition> lanes(const db::Result& rows);
 
-    /// One row per key, `where version = loaded and epoch = loaded`.
+    /// One row per key, `where version = loaded and epoch = loaded`. Rows that are there come first and keys in their
+    /// order, as `load_alone` locks them: two units that write several keys do not wait for each other in a circle.
     void write_states(std::int64_t generation, std::span<const KeyFold> keys, Writes& writes) const;
     void write_deltas(std::int64_t generation, StreamPosition at, std::span<const KeyFold> keys, Writes& writes) const;
     /// As `write_states`, whatever was there before.
     void put_states(std::int64_t generation, std::span<const KeyFold> keys, Writes& writes) const;
+    /// Removes the delta rows that `trim_versions` and `trim_age` found, where these do not remove them.
+    void remove_deltas(std::int64_t generation, std::span<const db::Result> found, Writes& writes) const;
     [[nodiscard]] Write park(std::int64_t generation, const ParkedEvent& event, const outbox::Message& message) const;
     /// A parked message's payload, which may be any bytes.
     [[nodiscard]] static std::string payload_of(const db::Row& row);
@@ -103,7 +112,8 @@ private:
     std::string projection_;
 };
 
-/// For units that look, decide and write: each statement sees what is committed.
+/// For units that look, decide and write: each statement sees what is committed. Their bodies may run again: a lock
+/// that another unit keeps for too long, or a deadlock with it, undoes them.
 [[nodiscard]] db::TransactionOptions read_committed();
 
 /// `Hold::alone` until the unit ends. `session` and `store` outlive the task.

@@ -19,6 +19,12 @@ db::Task<void> handle_in_unit(db::UnitOfWork& unit, const outbox::BatchHandler& 
     if (before_commit) co_await before_commit();
 }
 
+std::vector<std::string> tables_of(db::Dialect dialect) {
+    if (dialect == db::Dialect::postgres) return internal::postgres_tables();
+    if (dialect == db::Dialect::mariadb) return internal::mariadb_tables();
+    return internal::sqlite_tables();
+}
+
 }  // namespace
 
 World::World(std::uint16_t lanes, core::Metrics* shared)
@@ -105,11 +111,12 @@ void World::close() {
     source_.reset();
 }
 
+/// On a connection: MariaDB's units refuse to create tables.
 db::Task<void> World::create_tables() {
-    const bool is_postgres = database_.dialect() == db::Dialect::postgres;
-    const std::vector<std::string> tables = is_postgres ? internal::postgres_tables() : internal::sqlite_tables();
+    const std::vector<std::string> tables = tables_of(database_.dialect());
+    const std::unique_ptr<db::Connection> connection = co_await source_->acquire(db::AccessIntent::write);
     for (const std::string& sql : tables)
-        co_await execute(sql);
+        co_await connection->execute(sql);
 }
 
 db::Task<std::int64_t> World::query_number(std::string sql) {
