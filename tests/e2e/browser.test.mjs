@@ -11,7 +11,7 @@ import { send } from './http.mjs';
 import { checkLedger, checkProjection } from './ledger_checker.mjs';
 import { Load } from './load.mjs';
 import { checkRecording } from './recording_checker.mjs';
-import { stockChannel } from './watcher.mjs';
+import { stockChannel, Watcher } from './watcher.mjs';
 
 const suite = { cleanups: [], after: (run) => suite.cleanups.push(run) };
 let browser;
@@ -92,6 +92,9 @@ test('a connection that is cut resumes with exactly what it missed', { timeout: 
   const shop = await open(t, 'shop_a');
   const articles = await shop.articles();
   const start = await shop.row(articles[0]);
+  const other = await shop.row(articles[1]);
+  const witness = new Watcher(server.live('shop_a'), articles.slice(0, 2));
+  t.after(() => witness.close());
 
   await shop.page.click('#cut');
   assert.match(await shop.text('connection-word'), /Cut/);
@@ -100,6 +103,8 @@ test('a connection that is cut resumes with exactly what it missed', { timeout: 
   const order = (_, n) => send(server.base, 'shop_a', { kind: 'order', id: `cut-${n}`, article: articles[n % 2], quantity: 1 });
   const answers = await Promise.all(Array.from({ length: 37 }, order));
   assert.ok(answers.every(({ status }) => status === 201));
+  // An answer comes with the commit; what is published only after the page is back it has not missed.
+  await waitFor('every change is published', () => witness.at(articles[0], start.version + 19) && witness.at(articles[1], other.version + 18));
   assert.equal((await shop.row(articles[0])).version, start.version, 'the page changed while it was cut');
   await shop.page.click('#cut');
   await shop.live();
