@@ -22,6 +22,11 @@ std::vector<std::string_view> lines_of(std::string_view text) {
     return lines;
 }
 
+bool is_heading_of(std::string_view line, std::string_view section) {
+    const std::size_t words = line.find_first_not_of('#');
+    return words != std::string_view::npos && line.substr(words) == " " + std::string(section);
+}
+
 /// Without spaces and backticks at both ends: a text that holds backticks stands between doubled ones.
 std::string_view bare(std::string_view cell) {
     const std::size_t first = cell.find_first_not_of(' ');
@@ -51,7 +56,7 @@ std::map<std::string, std::string> error_examples(std::string_view page, std::st
     std::map<std::string, std::string> examples;
     bool inside = false;
     for (std::string_view line : lines_of(page)) {
-        if (line.starts_with("#")) inside = line.starts_with("## ") && line.substr(3) == section;
+        if (line.starts_with("#")) inside = is_heading_of(line, section);
         if (!inside || !line.starts_with("| `")) continue;
         line.remove_prefix(2);
         const std::size_t kind_end = line.find(" | ");
@@ -68,6 +73,12 @@ std::string error_page_complaint(std::string_view section, const std::string& ki
     const std::string shown = found == examples.end() ? "nothing" : found->second;
     if (shows(shown, text)) return {};
     return "docs/errors.md shows of " + kind + ": " + shown + "\nthe code prints: " + std::string(text);
+}
+
+std::string error_row_complaint(std::string_view section, std::string_view text) {
+    const auto rows = error_examples(docs_page("errors.md"), section);
+    if (std::ranges::any_of(rows, [&](const auto& row) { return shows(row.first, text); })) return {};
+    return "docs/errors.md has no row of " + std::string(section) + " that shows: " + std::string(text);
 }
 
 bool shows(std::string_view example, std::string_view text) {

@@ -18,6 +18,13 @@ TEST(error_page, the_examples_of_a_section_are_read_by_kind) {
     EXPECT_TRUE(error_examples(kPage, "three::Error").empty());
 }
 
+TEST(error_page, a_heading_of_any_level_begins_a_section) {
+    const auto rows = error_examples("# A\n### Of b\n| text | cause |\n|---|---|\n| `b: it …` | c | d |\n", "Of b");
+    EXPECT_EQ(rows.size(), 1U);
+    EXPECT_EQ(rows.begin()->first, "b: it …");
+    EXPECT_NE(error_row_complaint("Of nothing", "b: it is"), "");
+}
+
 TEST(error_page, an_ellipsis_stands_for_anything) {
     EXPECT_TRUE(shows("a … c … e", "a b c d e"));
     EXPECT_TRUE(shows("…", ""));

@@ -1,4 +1,6 @@
 // docs/errors.md shows of every kind the text that the driver prints: each is produced here, on the real server.
+#include <functional>
+
 #include <gmock/gmock.h>
 
 #include "gate.hpp"
@@ -50,6 +52,7 @@ public:
         settings.pool.acquire_timeout = acquire_timeout;
         return db::postgres::Database::open(settings, {}, metrics());
     }
+    [[nodiscard]] const std::shared_ptr<db::DataSource>& shop() const noexcept { return shop_; }
     std::string failure_of(const std::string& sql) { return wait(text_of(run_one(*shop_, sql))); }
     std::string failure_of(db::TransactionOptions options, DbContract::Body body) {
         return wait(text_of(shop_->transaction(options, std::move(body))));
@@ -154,6 +157,28 @@ TEST_P(ErrorPage, shows_the_text_of_every_kind_of_db_error) {
         ASSERT_TRUE(shown.contains(kind)) << kind << " is not on the page; it prints\n" << text;
         EXPECT_TRUE(testing::shows(shown.at(kind), text)) << "printed: " << text << "\nshown:   " << shown.at(kind);
     }
+}
+
+std::string refusal_of(const std::function<void()>& work) {
+    try {
+        work();
+    } catch (const db::Error& error) {
+        return error.what();
+    }
+    return "nothing was thrown";
+}
+
+TEST_P(ErrorPage, shows_the_texts_of_the_registry) {
+    db::DataSourceRegistry registry;
+    registry.add(shop());
+    const std::vector<std::string> produced{
+        refusal_of([&] { static_cast<void>(registry.find("shop_b")); }),
+        refusal_of([&] { registry.add(shop()); }),
+        refusal_of([&] { static_cast<void>(registry.default_source()); }),
+    };
+    for (const std::string& text : produced)
+        EXPECT_EQ(testing::error_row_complaint("Of the registry", text), "");
+    EXPECT_EQ(testing::error_examples(testing::docs_page("errors.md"), "Of the registry").size(), produced.size());
 }
 
 INSTANTIATE_TEST_SUITE_P(Db, ErrorPage, ::testing::Values(server_kinds().front()),

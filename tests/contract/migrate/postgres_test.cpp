@@ -3,6 +3,7 @@
 
 #include "child.hpp"
 #include "sluice/runtime/wake.hpp"
+#include "sluice/testing/error_page.hpp"
 #include "world.hpp"
 
 namespace sluice::contract {
@@ -100,6 +101,7 @@ TEST_P(MigratingPostgres, an_index_that_cannot_be_built_leaves_none_and_its_text
                         "run again: "),
               std::string::npos)
         << text;
+    EXPECT_EQ(testing::error_row_complaint("Of migrations", as_of_shop(text)), "");
     EXPECT_EQ(count("pg_class where relname = 'b_x'"), 0);
     EXPECT_EQ(count("b"), 2);
     EXPECT_EQ(count("sluice_migrations"), 2);

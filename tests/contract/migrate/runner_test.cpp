@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "child.hpp"
+#include "sluice/testing/error_page.hpp"
 #include "sluice/testing/scale.hpp"
 #include "world.hpp"
 
@@ -58,6 +59,9 @@ TEST_P(Migrating, a_failing_step_leaves_nothing_and_keeps_those_before_it) {
 
     EXPECT_NE(text.find("query: migration shop 0003 step3: "), std::string::npos) << text;
     EXPECT_NE(text.find("in `insert into nowhere(x) values (?)`"), std::string::npos) << text;
+    if (source().dialect() == db::Dialect::postgres) {
+        EXPECT_EQ(testing::error_row_complaint("Of migrations", as_of_shop(text)), "");
+    }
     EXPECT_EQ(count("sluice_migrations"), 2);
     // Where DDL ends a transaction the table stays, and the step goes on behind it.
     EXPECT_EQ(has_table("c"), source().dialect() == db::Dialect::mariadb);
@@ -153,6 +157,7 @@ TEST_P(Migrating, the_wait_for_another_program_is_bounded_and_says_so) {
 
     EXPECT_NE(text.find("timeout: migration shop 0001 step1: another process holds the database"), std::string::npos)
         << text;
+    EXPECT_EQ(testing::error_row_complaint("Of migrations", as_of_shop(text)), "");
     EXPECT_EQ(run(two_tables()).steps.at(1).state, StepState::applied_now);
 }
 

@@ -24,6 +24,11 @@ public:
     bool has_table(const std::string& name);
 };
 
+/// `text` as the data source `shop` of docs/errors.md would say it.
+[[nodiscard]] inline std::string as_of_shop(const std::string& text) {
+    return "shop" + text.substr(text.find(':'));
+}
+
 [[nodiscard]] std::string name_of_driver(const ::testing::TestParamInfo<const Driver*>& given);
 
 /// An application's own data source: another name for one that it has.
