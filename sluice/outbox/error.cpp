@@ -24,12 +24,8 @@ std::string_view to_string(ErrorKind kind) noexcept {
             return "not_found";
         case ErrorKind::conflict:
             return "conflict";
-        case ErrorKind::cursor_lost:
-            return "cursor_lost";
         case ErrorKind::corrupt:
             return "corrupt";
-        case ErrorKind::stopped:
-            return "stopped";
     }
     return "unknown";
 }

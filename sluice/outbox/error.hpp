@@ -20,9 +20,7 @@ enum class ErrorKind : std::uint8_t {
     gone,         ///< the range asked for begins before the oldest message kept
     not_found,    ///< unknown queue, subscription or claim
     conflict,     ///< the state asked for does not fit: a claim that another one holds, a letter in another state
-    cursor_lost,  ///< another owner advanced or took the cursor; nothing was acknowledged
     corrupt,      ///< the ledger and the messages disagree, or a row does not decode
-    stopped,      ///< the outbox was stopped
 };
 
 [[nodiscard]] std::string_view to_string(ErrorKind kind) noexcept;
