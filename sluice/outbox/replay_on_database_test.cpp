@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "sluice/outbox/internal/test_replay.hpp"
+#include "sluice/runtime/scope.hpp"
 
 namespace sluice::outbox {
 namespace {
@@ -38,6 +39,36 @@ TEST_F(ReplayOnDatabase, of_one_message_goes_to_each_subscription_for_its_own_le
     EXPECT_THAT(audit.payloads(), ElementsAre("1"));
     EXPECT_THAT(mail.payloads(), ElementsAre("1"));
     EXPECT_EQ(bed.count(LetterState::resolved), 2U);
+}
+
+db::Task<void> replay_all_counted(LettersBed& bed, std::size_t& replayed) {
+    const DeadLetterFilter all;
+    const LetterOptions options;
+    const LetterReport report = co_await bed.letters().replay(all, options, ReplayPlace::lane_end);
+    replayed += report.ids.size();
+}
+
+runtime::Task<void> replay_twice_at_once(LettersBed& bed, std::size_t& replayed) {
+    runtime::TaskScope scope(bed.shard, bed.log());
+    scope.spawn("one", replay_all_counted(bed, replayed));
+    scope.spawn("other", replay_all_counted(bed, replayed));
+    co_await scope.join();
+    EXPECT_EQ(scope.failed(), 0U);
+}
+
+TEST_F(ReplayOnDatabase, of_two_replays_at_once_one_has_the_letter) {
+    for (int round = 1; round <= 20; ++round) {
+        const std::string payload = std::to_string(round);
+        bury("a", payload);
+        audit.accept(payload);
+        std::size_t replayed = 0;
+
+        bed.run(replay_twice_at_once(bed, replayed));
+        ASSERT_TRUE(bed.drained());
+
+        EXPECT_EQ(replayed, 1U);
+        ASSERT_EQ(audit.payloads().size(), static_cast<std::size_t>(round));
+    }
 }
 
 TEST_F(ReplayOnDatabase, carries_all_that_the_message_had) {

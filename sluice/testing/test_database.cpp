@@ -122,10 +122,12 @@ std::string creation_of(const std::string& name, db::Dialect dialect) {
     return "create database " + name + "; grant all privileges on \"" + pattern + "\".* to sluice_app@'127.0.0.1'";
 }
 
-/// Empties a database that a test has left, connections that a failed one left open included. On PostgreSQL it runs in
-/// that database, where making one takes ten times as long; on MariaDB beside it.
+/// Empties a database that a test has left. What a failed test left open is ended on PostgreSQL, and fails the next
+/// test on MariaDB. On PostgreSQL it runs in that database, where making one takes ten times as long; on MariaDB beside
+/// it.
 std::string emptying_of(const std::string& name, db::Dialect dialect) {
-    if (dialect == db::Dialect::mariadb) return "drop database " + name + "; create database " + name;
+    if (dialect == db::Dialect::mariadb)
+        return "set session lock_wait_timeout = 20; drop database " + name + "; create database " + name;
     return "do $$ begin perform pg_terminate_backend(pid) from pg_stat_activity"
            " where datname = current_database() and pid <> pg_backend_pid(); end $$;"
            " set client_min_messages = warning; drop schema public cascade;"

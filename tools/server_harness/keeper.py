@@ -7,6 +7,7 @@ import contextlib
 import ctypes
 import dataclasses
 import fcntl
+import itertools
 import os
 import pathlib
 import pwd
@@ -177,7 +178,8 @@ def lock(home):
 
 def sweep():
     """Removes what keepers that were killed left behind."""
-    for home in pathlib.Path(tempfile.gettempdir()).glob(PREFIX + "*"):
+    places = {tempfile.gettempdir(), os.environ.get("SLUICE_TEST_MEMORY_DIR") or tempfile.gettempdir()}
+    for home in itertools.chain.from_iterable(pathlib.Path(place).glob(PREFIX + "*") for place in places):
         with contextlib.suppress(OSError):
             handle = os.open(home / "lock", os.O_RDWR | os.O_CLOEXEC)
             try:

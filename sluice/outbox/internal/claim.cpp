@@ -38,7 +38,7 @@ db::Value retention_value(const QueueSettings& settings) {
 
 db::Task<void> declare_queue(db::UnitOfWork& unit, QueuePlan plan) {
     const std::optional<db::Row> row =
-        co_await unit.query_one("select lanes from sluice_queue where name = $1", plan.name);
+        co_await unit.query_one("select lanes, ordering, retention_s from sluice_queue where name = $1", plan.name);
     if (!row) {
         co_await unit.execute(
             sql::expand("insert into sluice_queue(number, name, lanes, ordering, retention_s)"
@@ -53,15 +53,22 @@ db::Task<void> declare_queue(db::UnitOfWork& unit, QueuePlan plan) {
                     fmt::format("queue '{}' was made with {} lanes and is declared with {}; declare {}", plan.name,
                                 lanes, plan.lanes.count, lanes));
     }
-    co_await unit.execute("update sluice_queue set ordering = $1, retention_s = $2 where name = $3",
-                          ordering_text(plan.settings.ordering), retention_value(plan.settings), plan.name);
+    // Only what differs: on MariaDB every open unit that has published holds the row shared.
+    const char* const ordering = ordering_text(plan.settings.ordering);
+    const db::Value retention = retention_value(plan.settings);
+    if (row->get<std::string>(1) == ordering && row->at(2) == retention) co_return;
+    co_await unit.execute("update sluice_queue set ordering = $1, retention_s = $2 where name = $3", ordering,
+                          retention, plan.name);
 }
 
 }  // namespace
 
 db::Task<void> check_schema(db::Session& session, std::string source) {
+    std::vector<const char*> probes(kProbes.begin(), kProbes.end());
+    if (session.dialect() == db::Dialect::mariadb)
+        probes.insert(probes.end(), {"select id from sluice_incoming limit 1", "select one from sluice_start"});
     std::exception_ptr missing;
-    for (const char* const probe : kProbes) {
+    for (const char* const probe : probes) {
         try {
             co_await session.execute(probe);
         } catch (const db::Error& e) {
@@ -219,8 +226,12 @@ db::Task<std::unique_ptr<Subscription>> claim_subscription(db::UnitOfWork& unit,
                                                            const ClaimContext& context) {
     const Claim claim = resolve_queues(std::move(plan), context);
     co_await check_or_enter(unit, claim, context);
+    // Whoever has them now may acknowledge until this unit ends.
+    const char* const alone = unit.dialect() == db::Dialect::sqlite ? "" : " for update";
     const db::Result cursors = co_await unit.query(
-        "select lane, seq, tick, epoch, lease_up_to from sluice_cursor where subscription = $1 order by lane",
+        fmt::format("select lane, seq, tick, epoch, lease_up_to from sluice_cursor where subscription = $1"
+                    " order by lane{}",
+                    alone),
         claim.plan.name);
     if (cursors.size() != claim.lanes) {
         throw Error(ErrorKind::corrupt, context.source,

@@ -81,15 +81,19 @@ db::Task<void> RunningOutbox::enter_database() {
         std::unique_ptr<db::Connection> connection = co_await deps_.source->acquire(db::AccessIntent::write);
         co_await check_schema(*connection, source);
     }
+    // A start sees what others have acknowledged until it locks their cursors.
+    db::TransactionOptions newest;
+    newest.isolation = db::Isolation::read_committed;
+    newest.retry_serialization = 2;
     const auto declare = [this](db::UnitOfWork& unit) { return declare_queues(unit, plan_.queues); };
-    queues_ = co_await deps_.source->transaction({}, declare);
+    queues_ = co_await deps_.source->transaction(newest, declare);
     for (const QueueRow& queue : queues_)
         deps_.queue_names.emplace(queue.number, queue.name);
     reader_ = std::make_unique<LogReader>(deps_.source, deps_.queue_names);
     sequencing_started_ = true;
     co_await sequencing_->start();
     const auto claim = [this](db::UnitOfWork& unit) { return claim_all(unit); };
-    co_await deps_.source->transaction({}, claim);
+    co_await deps_.source->transaction(newest, claim);
     for (auto& subscription : subscriptions_) {
         subscription->first_slot = scheduler_.add(subscription->feed.lanes());
         subscription->metrics = make_metrics(metrics_, std::string(deps_.source->name()), subscription->plan.name);

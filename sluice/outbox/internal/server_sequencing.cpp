@@ -128,7 +128,8 @@ db::Task<void> ServerSequencing::read_ticks(db::UnitOfWork& unit, std::int64_t f
 
 void ServerSequencing::learn(const Tick& tick) {
     if (const auto applied = ledger_.apply(tick); !applied) throw Error(ErrorKind::corrupt, source_, applied.error());
-    if (!tick.diff) throw Error(ErrorKind::corrupt, source_, fmt::format("row {} has no snapshot", tick.n));
+    if (!tick.diff)
+        throw Error(ErrorKind::corrupt, source_, fmt::format("row {} does not say which server made it", tick.n));
     identity_ = tick.diff->identity;
     learn_more(tick);
 }

@@ -77,6 +77,25 @@ TEST_P(ServerTicks, payloads_beyond_the_memory_of_a_tick_are_numbered_and_read_b
     EXPECT_THAT(bed.log(), SizeIs(5));
 }
 
+/// Around the sizes of pages and ticks, with memory for everything, for some of it and for hardly anything.
+TEST_P(ServerTicks, a_backlog_of_any_size_is_numbered_whole_and_in_order) {
+    std::vector<std::string> expected;
+    for (const std::size_t memory : {std::size_t{10}, std::size_t{700}, std::size_t{8} << 20}) {
+        Settings settings;
+        settings.tick_messages = 500;
+        settings.tick_bytes = memory;
+        const auto process = bed.process(settings);
+        for (const int count : {1, 63, 64, 65, 192, 193, 500, 501, 1'200}) {
+            bed.execute("insert into sluice_message(queue, \"key\", type, payload) select 1, 'a', 'Noted', " +
+                        bed.sql_text.payload("'' || i") + " from " + bed.sql_text.numbers(count) + " order by i");
+            const std::vector<std::string> fresh = counted(1, count);
+            expected.insert(expected.end(), fresh.begin(), fresh.end());
+            EXPECT_EQ(bed.tick_all(*process), (count + 499) / 500) << count << " with " << memory << " bytes";
+        }
+    }
+    EXPECT_EQ(bed.log(), expected);
+}
+
 TEST_P(ServerTicks, of_two_sequencers_one_is_fenced_and_both_see_the_same_ledger) {
     const auto first = bed.process();
     const auto second = bed.process();
@@ -225,6 +244,27 @@ TEST_P(ServerTicks, a_commit_of_this_process_wakes_the_sequencer_whatever_it_pol
 
     EXPECT_TRUE(bed.run(becomes_seen(seen)));
     bed.run(outbox->stop(std::chrono::seconds(5)));
+}
+
+TEST_P(ServerTicks, a_start_waits_for_no_unit_that_has_published) {
+    const auto start_and_stop = [this] {
+        auto builder = bed.builder();
+        builder.queue("orders", lanes(1));
+        const std::unique_ptr<Outbox> outbox = bed.run(builder.start());
+        bed.run(outbox->stop(std::chrono::seconds(5)));
+    };
+    start_and_stop();
+    const auto open = bed.open_unit();
+    bed.run(
+        open->run("insert into sluice_message(queue, \"key\", type, payload) values"
+                  " ((select number from sluice_queue where name = 'orders'), 'a', 'Noted', " +
+                  bed.sql_text.payload("'1'") + ")"));
+    const auto begun = std::chrono::steady_clock::now();
+
+    start_and_stop();
+
+    EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(20)) << "it waited for the open unit";
+    bed.run(open->rollback());
 }
 
 TEST_P(ServerTicks, an_unknown_queue_number_becomes_a_dead_letter_and_stops_nothing) {

@@ -99,6 +99,8 @@ db::Task<std::vector<std::int64_t>> SqlDeadLetters::choose(db::UnitOfWork& unit,
     change.which(sql);
     add_filter(sql, change.filter);
     sql.add(" order by failed_at, id limit ").bind(change.options.limit);
+    // Of two who choose one letter the second waits, and then does not find it as it wants it.
+    if (dialect() != db::Dialect::sqlite) sql.add(" for update");
     std::vector<db::Statement> select;
     select.push_back(sql.take());
     const std::vector<db::Result> results = co_await unit.run(std::move(select));
@@ -112,7 +114,9 @@ db::Task<std::vector<std::int64_t>> SqlDeadLetters::choose(db::UnitOfWork& unit,
 db::Task<LetterReport> SqlDeadLetters::change(Change change) {
     check_change(change);
     const auto body = [this, &change](db::UnitOfWork& unit) { return change_in(unit, change); };
-    co_return co_await deps_.source->transaction({}, body);
+    db::TransactionOptions options;
+    options.retry_serialization = 2;
+    co_return co_await deps_.source->transaction(options, body);
 }
 
 db::Task<LetterReport> SqlDeadLetters::change_in(db::UnitOfWork& unit, const Change& change) {

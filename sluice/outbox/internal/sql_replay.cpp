@@ -94,7 +94,9 @@ db::Task<LetterReport> SqlDeadLetters::replay(DeadLetterFilter filter, LetterOpt
     LetterReport report;
     std::exception_ptr error;
     try {
-        report = co_await deps_.source->transaction({}, body);
+        db::TransactionOptions once_more;
+        once_more.retry_serialization = 2;
+        report = co_await deps_.source->transaction(once_more, body);
     } catch (...) {
         error = std::current_exception();
     }
@@ -107,6 +109,7 @@ db::Task<LetterReport> SqlDeadLetters::replay(DeadLetterFilter filter, LetterOpt
 db::Task<LetterReport> SqlDeadLetters::replay_in(db::UnitOfWork& unit, const Change& change, const Replay& replay,
                                                  std::vector<Parked>& parked) {
     LetterReport report;
+    parked.clear();  // of a try before
     report.ids = co_await choose(unit, change);
     if (report.ids.empty() || change.options.dry_run) co_return report;
     report.claim = replay.claim;

@@ -13,6 +13,11 @@ namespace {
 /// The ids of $1 as a table.
 constexpr std::string_view kIds = "json_table($1, '$[*]' columns (id bigint path '$'))";
 
+/// The messages of `sluice_incoming` behind $1, at most $2.
+constexpr std::string_view kUnnumbered =
+    "sluice_incoming straight_join sluice_message force index (primary) on sluice_message.id = sluice_incoming.id"
+    " where sluice_incoming.id > $1 order by sluice_incoming.id limit $2";
+
 db::Statement delete_from(std::string_view table, std::vector<std::int64_t> ids) {
     return db::statement(
         fmt::format("delete {0} from {1} as gone straight_join {0} force index (primary) on {0}.id = gone.id", table,
@@ -33,15 +38,13 @@ db::Statement select_settings() {
 
 std::string settings_fault(const db::Row& row) {
     if (row.get<std::int64_t>(0) == 0 || row.get<std::string>(1) != "STATEMENT") return {};
-    return "binlog_format is STATEMENT, which cannot log units of READ COMMITTED, and numbering needs that: set "
-           "binlog_format to ROW or MIXED";
+    return "binlog_format is STATEMENT, which refuses units at READ COMMITTED, and a start is one: set binlog_format "
+           "to "
+           "ROW or MIXED";
 }
 
 db::Statement select_incoming(std::int64_t after, std::int64_t limit) {
-    return db::statement(fmt::format("select id, {} from sluice_incoming straight_join sluice_message using (id)"
-                                     " where id > $1 order by id limit $2",
-                                     sql::kContent),
-                         after, limit);
+    return db::statement(fmt::format("select sluice_message.id, {} from {}", sql::kContent, kUnnumbered), after, limit);
 }
 
 db::Statement select_behind(std::int64_t id, std::int64_t limit) {
@@ -50,10 +53,7 @@ db::Statement select_behind(std::int64_t id, std::int64_t limit) {
 }
 
 db::Statement select_incoming_references(std::int64_t after, std::int64_t limit) {
-    return db::statement(
-        "select id, queue, \"key\" from sluice_incoming straight_join sluice_message using (id)"
-        " where id > $1 order by id limit $2",
-        after, limit);
+    return db::statement(fmt::format("select sluice_message.id, queue, \"key\" from {}", kUnnumbered), after, limit);
 }
 
 void take_incoming(const db::Result& rows, std::size_t bytes, NewRows& into) {

@@ -30,13 +30,11 @@ std::vector<std::int64_t> undeclared(const NewRows& rows, const Tick& tick) {
 }  // namespace
 
 IncomingSequencer::IncomingSequencer(SequencingContext context)
-    : ServerSequencing(std::move(context), db::Isolation::read_committed), page_(kFewestRows) {}
+    : ServerSequencing(std::move(context), db::Isolation::repeatable_read) {}
 
 db::Task<void> IncomingSequencer::start() {
-    db::TransactionOptions one_snapshot;
-    one_snapshot.isolation = db::Isolation::repeatable_read;
     const auto body = [this](db::UnitOfWork& unit) { return enter(unit); };
-    co_await context_.source->transaction(one_snapshot, body);
+    co_await context_.source->transaction(options(), body);
 }
 
 db::Task<void> IncomingSequencer::enter(db::UnitOfWork& unit) {
@@ -50,7 +48,7 @@ db::Task<void> IncomingSequencer::enter(db::UnitOfWork& unit) {
 
 db::Task<void> IncomingSequencer::number(db::UnitOfWork& unit, Attempt& attempt) {
     const auto most = static_cast<std::int64_t>(context_.settings.tick_messages);
-    const std::int64_t limit = std::min(page_, most + 1);
+    const std::int64_t limit = std::min(kFewestRows, most + 1);
     std::vector<db::Statement> read;
     read.push_back(select_newest());
     read.push_back(core::mutant("outbox_ticks_by_id")
@@ -63,8 +61,8 @@ db::Task<void> IncomingSequencer::number(db::UnitOfWork& unit, Attempt& attempt)
         co_return;
     }
     NewRows rows;
-    const bool full = take_page(results[1], limit, rows);
-    if (full) co_await take_others(unit, rows);
+    take_incoming(results[1], context_.settings.tick_bytes, rows);
+    if (static_cast<std::int64_t>(results[1].size()) == limit) co_await take_others(unit, rows);
     if (rows.ids.empty()) co_return;
     TickDiff diff;
     diff.identity = head.get<std::string>(1);
@@ -75,35 +73,27 @@ db::Task<void> IncomingSequencer::number(db::UnitOfWork& unit, Attempt& attempt)
     if (!buried.empty()) last.add(delete_messages(std::move(buried)));
 }
 
-/// Answers whether there may be more. The next page is larger while messages prove small.
-bool IncomingSequencer::take_page(const db::Result& page, std::int64_t limit, NewRows& rows) {
-    const std::size_t bytes = context_.settings.tick_bytes;
-    const std::size_t before = rows.payload_bytes;
-    take_incoming(page, bytes, rows);
-    const bool full = static_cast<std::int64_t>(page.size()) == limit;
-    if (full && (rows.payload_bytes - before) * 4 < bytes) page_ = std::min(kMostRows, page_ * 2);
-    if (rows.payload_bytes - before > bytes) page_ = std::max(kFewestRows, page_ / 2);
-    return full;
-}
-
-/// The rest of this tick: whole as far as memory goes, then by what numbering needs.
+/// The rest of this tick: whole in pages that grow as long as messages prove small, as far as memory goes, then by what
+/// numbering needs.
 db::Task<void> IncomingSequencer::take_others(db::UnitOfWork& unit, NewRows& rows) {
     const std::size_t most = context_.settings.tick_messages;
+    const std::size_t bytes = context_.settings.tick_bytes;
+    std::int64_t page = kFewestRows;
     bool full = true;
     while (full && rows.ids.size() <= most) {
         const auto room = static_cast<std::int64_t>(most + 1 - rows.ids.size());
-        const bool whole = rows.payload_bytes < context_.settings.tick_bytes;
-        const std::int64_t limit = whole ? std::min(page_, room) : room;
+        const bool whole = rows.payload_bytes < bytes;
+        if (rows.payload_bytes * 4 < bytes) page = std::min(kMostRows, page * 2);
+        const std::int64_t limit = whole ? std::min(page, room) : room;
         const std::int64_t after = rows.ids.back();
         std::vector<db::Statement> select;
         select.push_back(whole ? select_incoming(after, limit) : select_incoming_references(after, limit));
         const std::vector<db::Result> found = co_await unit.run(std::move(select));
-        if (whole) {
-            full = take_page(found[0], limit, rows);
-        } else {
+        if (whole)
+            take_incoming(found[0], bytes, rows);
+        else
             take_references(found[0], rows);
-            full = false;
-        }
+        full = static_cast<std::int64_t>(found[0].size()) == limit;
     }
     rows.more = rows.ids.size() > most;
     rows.ids.resize(std::min(rows.ids.size(), most));

@@ -1,6 +1,7 @@
 // Numbers messages on MariaDB, where no snapshot tells which transactions it sees: a trigger notes every message in
-// `sluice_incoming`, and a tick numbers and removes what it finds there. It reads what is committed now (READ
-// COMMITTED) and removes exactly that, so a late commit is simply found by a later tick, and nobody waits for anybody.
+// `sluice_incoming`, and a tick numbers and removes what it finds there. It reads in one view (REPEATABLE READ: in
+// several, a commit between two pages would come before one that it had waited for) and removes exactly that, so a late
+// commit is simply found by a later tick, and nobody waits for anybody.
 #pragma once
 
 #include <cstdint>
@@ -20,11 +21,8 @@ public:
 
 private:
     db::Task<void> number(db::UnitOfWork& unit, Attempt& attempt) override;
-    bool take_page(const db::Result& page, std::int64_t limit, NewRows& rows);
     db::Task<void> take_others(db::UnitOfWork& unit, NewRows& rows);
     db::Task<void> enter(db::UnitOfWork& unit);
-
-    std::int64_t page_;  // whole messages per query: few while they prove large
 };
 
 /// Null when the source is no MariaDB database.
