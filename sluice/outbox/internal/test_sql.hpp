@@ -76,7 +76,8 @@ public:
 
 private:
     [[nodiscard]] bool is_postgres() const noexcept { return dialect_ == db::Dialect::postgres; }
-    [[nodiscard]] std::string by(std::string sqlite, std::string postgres, std::string mariadb) const {
+    [[nodiscard]] std::string by(const std::string& sqlite, const std::string& postgres,
+                                 const std::string& mariadb) const {
         if (is_postgres()) return postgres;
         return dialect_ == db::Dialect::mariadb ? mariadb : sqlite;
     }
