@@ -114,7 +114,7 @@ runtime::Task<void> replay_then_publish(LettersBed& bed, std::string key) {
 }
 
 TEST_F(ReplayInOrder, is_not_overtaken_by_a_message_that_commits_right_after_it) {
-    constexpr int kRounds = 50;
+    constexpr int kRounds = 100;
     for (int round = 0; round < kRounds; ++round) {
         const std::string key = "k" + std::to_string(round);
         bury(key, key + "-1");

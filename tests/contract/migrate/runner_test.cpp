@@ -75,19 +75,29 @@ TEST_P(Migrating, a_step_cannot_end_its_own_transaction) {
     EXPECT_FALSE(has_table("a"));
 }
 
-TEST_P(Migrating, programs_that_start_together_apply_each_step_once) {
+/// How many steps programs that start together have applied, all in all.
+std::size_t applied_together(const Driver& driver, const std::string& location) {
     constexpr int kPrograms = 5;
     std::vector<std::unique_ptr<MigrateChild>> programs;
     for (int i = 0; i < kPrograms; ++i)
-        programs.push_back(std::make_unique<MigrateChild>(driver(), sandbox().location()));
+        programs.push_back(std::make_unique<MigrateChild>(driver, location));
     std::size_t applied = 0;
     for (const auto& program : programs) {
         const std::string text = program->output();
-        ASSERT_EQ(text.find_first_not_of("0123456789"), std::string::npos) << text;
-        applied += std::stoul(text);
+        const bool number = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+        EXPECT_TRUE(number) << text;
+        if (number) applied += std::stoul(text);
     }
+    return applied;
+}
 
-    EXPECT_EQ(applied, child_steps().size());
+TEST_P(Migrating, programs_that_start_together_apply_each_step_once) {
+    constexpr int kRounds = 6;  // which of them meet is up to the machine
+    for (int round = 1; round < kRounds; ++round) {
+        const std::unique_ptr<Sandbox> another = driver().make_sandbox();
+        EXPECT_EQ(applied_together(driver(), another->location()), child_steps().size());
+    }
+    EXPECT_EQ(applied_together(driver(), sandbox().location()), child_steps().size());
     EXPECT_EQ(count("done"), static_cast<std::int64_t>(child_steps().size()));
     EXPECT_EQ(count("sluice_migrations"), static_cast<std::int64_t>(child_steps().size()));
 }
