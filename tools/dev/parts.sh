@@ -13,11 +13,11 @@ release  integration   6  part_ctest release integration
 release  conformance   1  part_ctest release conformance
 release  compile_fail  1  part_ctest release compile_fail
 release  web           1  part_web
-release  e2e           6  part_ctest release e2e
+release  e2e           8  part_ctest release e2e
 release  consumer      1  part_consumer
-release  docs          1  part_docs
+release  docs          2  part_docs
 release  bench         2  part_bench
-release  tidy          2  part_tidy
+release  tidy          3  part_tidy
 asan     build        10  part_build asan tests_unit tests_contract tests_conformance fuzz_targets
 asan     unit          4  part_ctest asan unit
 asan     contract      5  part_ctest asan contract
@@ -28,7 +28,7 @@ tsan     build         6  part_build tsan tests_threaded
 tsan     threaded      6  part_ctest tsan threaded
 gcc      build         8  part_build gcc sluice_libraries tests_unit orders sluice
 gcc      unit          3  part_ctest gcc unit
-chaos    kill9         4  part_chaos
+chaos    kill9         5  part_chaos
 TEXT
 }
 
