@@ -207,23 +207,17 @@ check_failure() {
     check failed "$stage.$part" "$(cat "$part_results/failed-log" 2>/dev/null || echo "$logs/$stage-$part.log")"
 }
 
-# tsan reports an exception that two threads held by its exception_ptr: the count of references is in libstdc++, which is not
-# instrumented. Until that is sorted out, the stage runs when it is named.
-asked_for() { [[ $only || $preset || $SLUICE_TEST_SCALE == full || $stage != tsan ]]; }
-
 run_suite() {
     only=$1
-    local preset=$2 table stage part budget call not_run=""
+    local preset=$2 table stage part budget call
     table=$([[ $preset ]] && preset_table "$preset" || parts_table)
     rm -rf "$results" && mkdir -p "$results" "$logs"
     [[ -z $only && -z $preset ]] || everything_installed
     while read -r stage part budget call; do
         wanted || continue
-        asked_for || { not_run+=" $stage.$part" && continue; }
         # shellcheck disable=SC2086
         run_part "$budget" $call </dev/null || [[ $part != packages ]] || break # nothing works without them
     done <<<"$table"
     [[ -f $results/parts.tsv ]] || usage "test: '$only' is no part of preset '$preset'"
-    [[ -z $not_run ]] || printf '\nnot run, only when named:%s\n' "$not_run"
     python3 tools/dev/report.py --all
 }
