@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -238,11 +239,49 @@ class ServerCases:
             self.assertEqual(told.returncode, 0, told.stdout)
             self.assertEqual(self.client.query(app, "select a from t"), "7\n")
 
+    def expect_answer(self, address, sql, expected):
+        """Now or soon: a replica is behind its server by a moment."""
+        limit = time.monotonic() + LIMIT_SECONDS
+        while (answer := self.client.query(address, sql)) != expected and time.monotonic() < limit:
+            select.select([], [], [], 0.02)  # how often it is asked
+        self.assertEqual(answer, expected)
+
+    def test_a_replica_follows_its_server_only_reads_and_goes_on_when_either_was_killed(self):
+        kind, replica = self.client.kind, f"{self.client.kind}-replica"
+        addresses, traces = self.start(replica)
+        app, read = addresses[f"{kind}.app"], addresses[f"{replica}.app"]
+        port = int(read.rsplit(":", 1)[1].split("/")[0])
+        self.assertNotEqual(port, traces.port)
+        self.client.query(app, "create table t(a int); insert into t values (1)")
+        self.expect_answer(read, "select max(a) from t", "1\n")
+        self.assertIn("read-only", self.client.query(read, "insert into t values (7)"))
+        for number, victim in enumerate((replica, kind), 2):
+            for order in ("kill", "revive"):
+                told = self.servers("tell", order, victim, "--dir", str(self.directory))
+                self.assertEqual(told.returncode, 0, told.stdout)
+            self.client.query(app, f"insert into t values ({number})")
+            self.expect_answer(read, "select max(a) from t", f"{number}\n")
+        self.assertEqual(self.servers("stop", "--dir", str(self.directory)).returncode, 0)
+        self.expect_nothing_left(traces)
+        with socket.socket() as probe:
+            self.assertNotEqual(probe.connect_ex(("127.0.0.1", port)), 0, "the replica's port still answers")
+
+    def test_a_replica_of_a_kept_server_is_kept_and_follows_it_again(self):
+        self.directory.chmod(0o755)
+        kind, replica = self.client.kind, f"{self.client.kind}-replica"
+        folder = self.directory / "kept"
+        with self.kept(folder, replica) as addresses:
+            self.client.query(addresses[f"{kind}.app"], "create table t(a int); insert into t values (1)")
+            self.expect_answer(addresses[f"{replica}.app"], "select max(a) from t", "1\n")
+        with self.kept(folder, replica) as addresses:
+            self.client.query(addresses[f"{kind}.app"], "insert into t values (2)")
+            self.expect_answer(addresses[f"{replica}.app"], "select max(a) from t", "2\n")
+
     @contextlib.contextmanager
     def kept(self, folder, *more):
         """The addresses of a server whose data stay in the folder."""
         state = str(self.directory / "state")
-        done = self.servers("start", self.client.kind, "--dir", state, "--keep", str(folder), *more)
+        done = self.servers("start", self.client.kind, *more, "--dir", state, "--keep", str(folder))
         self.assertEqual(done.returncode, 0, done.stdout)
         try:
             yield read_addresses(state)

@@ -212,6 +212,7 @@ class Keeper:
     def start(self):
         for name in self.names:
             server = self.servers[name] = Server(KINDS[name], self.home, self.wishes)
+            server.kind.followed = any(getattr(KINDS[other], "follows", None) == name for other in self.names)
             if needs := getattr(server.kind, "needs", None):
                 if needs not in self.servers:
                     raise RuntimeError(f"{name} wants {needs} before it: `tools/servers start {needs} {name} …`")

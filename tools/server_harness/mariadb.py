@@ -38,6 +38,7 @@ class Mariadb:
         self.admin_password = make_password()
         self.app_password = make_password()
         self.durable = durable
+        self.followed = False  # by a replica
         self.port = 0
 
     def prepare(self):
@@ -58,10 +59,15 @@ class Mariadb:
                     "max-allowed-packet": "64M", "innodb-buffer-pool-size": "64M", "innodb-log-file-size": LOG_SIZE,
                     "ssl-key": self.key, "ssl-cert": self.certificate, "ssl-ca": self.certificate,
                     "default-time-zone": "+00:00"}
-        switches = ["--no-defaults", "--skip-name-resolve", "--skip-log-bin", "--skip-slave-start", "--skip-symbolic-links"]
+        switches = ["--no-defaults", "--skip-name-resolve", "--skip-symbolic-links", *self.replication()]
         if not self.durable:
             switches += NO_SYNC
         return [program("mariadbd"), *switches, *(f"--{key}={value}" for key, value in settings.items())]
+
+    def replication(self):
+        if not self.followed:
+            return ["--skip-log-bin"]
+        return ["--server-id=1", "--log-bin=binlog", "--binlog-format=ROW", "--log-bin-trust-function-creators"]
 
     def is_ready(self):
         # The server writes its pid file once it accepts connections, and only its own user reads its socket's folder.
