@@ -1,6 +1,7 @@
-// The pool before a real PostgreSQL: order, exhaustion, killed backends, a killed server. SLUICE_TEST_SCALE=full takes
-// a minute of kills instead of ten seconds.
+// The pool before a real server of each kind: order, exhaustion, killed connections, a killed server.
+// SLUICE_TEST_SCALE=full takes a minute of kills instead of ten seconds.
 #include <algorithm>
+#include <map>
 #include <thread>
 
 #include <fmt/format.h>
@@ -9,7 +10,12 @@
 #include "pool_load.hpp"
 #include "sluice/core/metrics.hpp"
 #include "sluice/db/error.hpp"
+#ifdef SLUICE_MARIADB
+#include "sluice/db/mariadb/database.hpp"
+#endif
+#ifdef SLUICE_POSTGRES
 #include "sluice/db/postgres/database.hpp"
+#endif
 #include "sluice/runtime/outside.hpp"
 #include "sluice/runtime/scope.hpp"
 #include "sluice/runtime/wake.hpp"
@@ -25,10 +31,67 @@ using std::chrono::seconds;
 constexpr std::uint32_t kWriters = 12;
 constexpr std::uint32_t kConnections = 6;  // half of the writers wait
 
-class PoolOnServer : public ::testing::Test {
+/// What the cases need of a kind of server.
+struct ServerKind {
+    std::string name;  // tools/servers knows it by
+    std::shared_ptr<db::DataSource> (*open)(const std::string& name, const std::string& address,
+                                            const db::pool::Settings& pool, core::Metrics& metrics);
+    std::string connections;  // counts those of the application's role
+    std::string victims;      // the numbers of $1 of them, chosen by chance
+    std::string kill;         // {}: a victim
+    std::string few;          // the role may have two connections
+    std::string many;         // any number again
+};
+
+template <class Driver>
+std::shared_ptr<db::DataSource> open_by(const std::string& name, const std::string& address,
+                                        const db::pool::Settings& pool, core::Metrics& metrics) {
+    typename Driver::Settings settings;
+    settings.name = name;
+    settings.dsn = address;
+    settings.pool = pool;
+    return Driver::Database::open(settings, {}, metrics);
+}
+
+#ifdef SLUICE_POSTGRES
+struct Postgres {
+    using Settings = db::postgres::Settings;
+    using Database = db::postgres::Database;
+};
+#endif
+#ifdef SLUICE_MARIADB
+struct Mariadb {
+    using Settings = db::mariadb::Settings;
+    using Database = db::mariadb::Database;
+};
+#endif
+
+std::vector<ServerKind> kinds() {
+    return {
+#ifdef SLUICE_POSTGRES
+        {.name = "postgres",
+         .open = open_by<Postgres>,
+         .connections = "select count(*) from pg_stat_activity where usename = 'sluice_app'",
+         .victims = "select pid from pg_stat_activity where usename = 'sluice_app' order by random() limit $1",
+         .kill = "select pg_terminate_backend({})",
+         .few = "alter role sluice_app connection limit 2",
+         .many = "alter role sluice_app connection limit -1"},
+#endif
+#ifdef SLUICE_MARIADB
+        {.name = "mariadb",
+         .open = open_by<Mariadb>,
+         .connections = "select count(*) from information_schema.processlist where user = 'sluice_app'",
+         .victims = "select id from information_schema.processlist where user = 'sluice_app' order by rand() limit $1",
+         .kill = "kill connection {}",
+         .few = "alter user sluice_app@'127.0.0.1' with max_user_connections 2",
+         .many = "alter user sluice_app@'127.0.0.1' with max_user_connections 0"},
+#endif
+    };
+}
+
+class PoolOnServer : public ::testing::TestWithParam<ServerKind> {
 protected:
-    static void SetUpTestSuite() { server_ = std::make_unique<servers::OwnServer>("postgres"); }
-    static void TearDownTestSuite() { server_.reset(); }
+    static void TearDownTestSuite() { servers_.clear(); }
     void SetUp() override { shards_.start(); }
     void TearDown() override {
         for (const auto& source : sources_)
@@ -36,16 +99,16 @@ protected:
         shards_.stop();
     }
 
+    servers::OwnServer& server() {
+        auto& server = servers_[GetParam().name];
+        if (!server) server = std::make_unique<servers::OwnServer>(GetParam().name);
+        return *server;
+    }
     /// On the server's database, as the application's role, `max` connections; closed with the case.
     db::DataSource& open(const std::string& name, std::uint32_t max, milliseconds acquire_timeout = seconds(5)) {
-        db::postgres::Settings settings;
-        settings.name = name;
-        settings.dsn = server_->address("postgres.app") + "?application_name=" + name;
-        settings.pool.max = max;
-        settings.pool.acquire_timeout = acquire_timeout;
-        sources_.push_back(db::postgres::Database::open(settings, {}, metrics_));
-        return *sources_.back();
+        return open_as("app", name, max, acquire_timeout);
     }
+    db::DataSource& admin() { return open_as("admin", "admin", 1, seconds(5)); }
     template <class T>
     T wait(Task<T> task) {
         return runtime::block_on(shards_.at(0), std::move(task));
@@ -68,13 +131,38 @@ protected:
         EXPECT_LE(gauge("idle", name), kConnections);
     }
 
-    static std::unique_ptr<servers::OwnServer> server_;
     runtime::ShardGroup shards_{2};
     core::Metrics metrics_;
+
+private:
+    db::DataSource& open_as(const std::string& role, const std::string& name, std::uint32_t max,
+                            milliseconds acquire_timeout) {
+        db::pool::Settings pool;
+        pool.max = max;
+        pool.acquire_timeout = acquire_timeout;
+        sources_.push_back(GetParam().open(name, server().address(GetParam().name + "." + role), pool, metrics_));
+        return *sources_.back();
+    }
+
+    static std::map<std::string, std::unique_ptr<servers::OwnServer>> servers_;
     std::vector<std::shared_ptr<db::DataSource>> sources_;
 };
 
-std::unique_ptr<servers::OwnServer> PoolOnServer::server_;
+std::map<std::string, std::unique_ptr<servers::OwnServer>> PoolOnServer::servers_;
+
+Task<std::int64_t> number_of(db::DataSource& source, std::string sql) {
+    const auto connection = co_await source.acquire(db::AccessIntent::read);
+    const db::Result result = co_await connection->query(std::move(sql));
+    co_return result.rows.at(0).get<std::int64_t>(0);
+}
+
+/// Those of the cases before may still be on their way out.
+Task<void> until_the_role_is_alone(db::DataSource& admin, const ServerKind& kind) {
+    for (;;) {
+        const std::int64_t others = co_await number_of(admin, kind.connections);
+        if (others == 0) co_return;
+    }
+}
 
 Task<void> read_in_turn(db::DataSource& source, int number, std::vector<int>& order) {
     const auto connection = co_await source.acquire(db::AccessIntent::read);
@@ -102,7 +190,7 @@ Task<std::vector<int>> serve_in_turn(db::DataSource& source, runtime::Shard& sha
     co_return order;
 }
 
-TEST_F(PoolOnServer, ten_thousand_waiters_are_served_in_the_order_of_asking) {
+TEST_P(PoolOnServer, ten_thousand_waiters_are_served_in_the_order_of_asking) {
     static constexpr int kWaiters = 10'000;
     db::DataSource& source = open("fair", kConnections, seconds(300));
     const core::Gauge waiting = metrics_.gauge("sluice_db_pool_waiting", "", {{"source", "fair"}});
@@ -124,33 +212,25 @@ Task<std::string> ask(db::DataSource& source) {
     co_return ended;
 }
 
-TEST_F(PoolOnServer, a_pool_whose_connections_are_all_lent_tells_so_in_time_and_serves_again) {
+TEST_P(PoolOnServer, a_pool_whose_connections_are_all_lent_tells_so_in_time_and_serves_again) {
     db::DataSource& source = open("small", 2, seconds(2));
-    const auto exhaust = [](db::DataSource& from) -> Task<std::string> {
+    db::DataSource& observer = admin();
+    wait(until_the_role_is_alone(observer, GetParam()));
+    const auto exhaust = [](db::DataSource& from, db::DataSource& watch,
+                            const std::string& count) -> Task<std::string> {
         const auto first = co_await from.acquire(db::AccessIntent::write);
         const auto second = co_await from.acquire(db::AccessIntent::write);
         const auto began = SteadyClock::now();
         std::string ended = co_await ask(from);
         EXPECT_GE(SteadyClock::now() - began, seconds(2));
-        const db::Result others =
-            co_await first->query("select count(*) from pg_stat_activity where application_name = 'small'");
-        EXPECT_EQ(others.rows.at(0).get<std::int64_t>(0), 2) << "no third connection was opened";
+        const std::int64_t open = co_await number_of(watch, count);
+        EXPECT_EQ(open, 2) << "no third connection was opened";
         co_return ended;
     };
-    EXPECT_EQ(wait(exhaust(source)), "pool_exhausted");
+    EXPECT_EQ(wait(exhaust(source, observer, GetParam().connections)), "pool_exhausted");
     EXPECT_EQ(counter("refused", "small"), 1);
     EXPECT_EQ(wait(ask(source)), "ok");
     EXPECT_EQ(counter("opened", "small"), 2);
-}
-
-/// Those of the cases before may still be on their way out.
-Task<void> until_the_role_is_alone(db::DataSource& admin) {
-    const auto connection = co_await admin.acquire(db::AccessIntent::read);
-    for (std::int64_t others = 1; others > 0;) {
-        const db::Result result =
-            co_await connection->query("select count(*) from pg_stat_activity where usename = 'sluice_app'");
-        others = result.rows.at(0).get<std::int64_t>(0);
-    }
 }
 
 Task<void> run_as_admin(db::DataSource& admin, std::string sql) {
@@ -158,12 +238,8 @@ Task<void> run_as_admin(db::DataSource& admin, std::string sql) {
     co_await connection->execute(std::move(sql));
 }
 
-TEST_F(PoolOnServer, a_server_without_a_free_connection_is_an_exhausted_pool_and_the_place_is_free_again) {
-    db::postgres::Settings settings;
-    settings.name = "admin";
-    settings.dsn = server_->address("postgres.admin");
-    sources_.push_back(db::postgres::Database::open(settings, {}, metrics_));
-    db::DataSource& admin = *sources_.back();
+TEST_P(PoolOnServer, a_server_without_a_free_connection_is_an_exhausted_pool_and_the_place_is_free_again) {
+    db::DataSource& superuser = admin();
     db::DataSource& source = open("crowd", 8);
     const auto crowd = [](db::DataSource& from) -> Task<std::string> {
         const auto first = co_await from.acquire(db::AccessIntent::write);
@@ -171,43 +247,48 @@ TEST_F(PoolOnServer, a_server_without_a_free_connection_is_an_exhausted_pool_and
         std::string ended = co_await ask(from);
         co_return ended;
     };
-    wait(until_the_role_is_alone(admin));
-    wait(run_as_admin(admin, "alter role sluice_app connection limit 2"));
+    wait(until_the_role_is_alone(superuser, GetParam()));
+    wait(run_as_admin(superuser, GetParam().few));
     EXPECT_EQ(wait(crowd(source)), "pool_exhausted");
     EXPECT_EQ(gauge("in_use", "crowd"), 0);
     EXPECT_EQ(counter("open_failures", "crowd"), 1);
-    wait(run_as_admin(admin, "alter role sluice_app connection limit -1"));
+    wait(run_as_admin(superuser, GetParam().many));
     EXPECT_EQ(wait(crowd(source)), "ok");
 }
 
-/// Ends backends of the load on the server; answers how many.
-Task<std::int64_t> kill_backends(db::DataSource& killer, std::int64_t most) {
-    const auto connection = co_await killer.acquire(db::AccessIntent::write);
-    const db::Result killed = co_await connection->query(
-        "select count(pg_terminate_backend(pid)) from (select pid from pg_stat_activity where application_name = "
-        "'load' "
-        "order by random() limit $1) as chosen",
-        most);
-    co_return killed.rows.at(0).get<std::int64_t>(0);
+/// Answers how many were still there to be ended.
+Task<std::int64_t> kill_connections(db::DataSource& admin, const ServerKind& kind, std::int64_t most) {
+    const auto connection = co_await admin.acquire(db::AccessIntent::write);
+    const db::Result victims = co_await connection->query(kind.victims, most);
+    std::int64_t killed = 0;
+    for (const db::Row& victim : victims) {
+        try {
+            co_await connection->query(fmt::format(fmt::runtime(kind.kill), victim.get<std::int64_t>(0)));
+            ++killed;
+        } catch (const db::Error&) {
+            // It has gone since.
+        }
+    }
+    co_return killed;
 }
 
-TEST_F(PoolOnServer, backends_killed_each_second_leave_nobody_misinformed_and_the_pool_recovers) {
+TEST_P(PoolOnServer, connections_killed_each_second_leave_nobody_misinformed_and_the_pool_recovers) {
     const int rounds = testing::scaled(10) >= 100 ? 60 : 10;
     db::DataSource& source = open("load", kConnections);
-    db::DataSource& killer = open("killer", 1);
+    db::DataSource& killer = admin();
     wait(make_tables(source));
     Load load(shards_, source, kWriters);
     EXPECT_TRUE(load.until_committed(kWriters));
     std::int64_t killed = 0;
     for (int round = 0; round < rounds; ++round) {
         // One of them, and each third time all.
-        killed += wait(kill_backends(killer, round % 3 == 2 ? 100 : 1));
+        killed += wait(kill_connections(killer, GetParam(), round % 3 == 2 ? 100 : 1));
         EXPECT_TRUE(load.until_committed(10 * kWriters)) << "after kill " << round;
         std::this_thread::sleep_for(seconds(1));  // lint: allow sleep: the pace of the kills is what is tested
     }
     const Books books = load.stop();
-    fmt::print("{} rounds, {} backends killed, {} connections opened, longest time without a commit {} ms\n", rounds,
-               killed, counter("opened", "load"), books.longest_silence().count());
+    fmt::print("{} rounds, {} connections killed, {} opened, longest time without a commit {} ms\n", rounds, killed,
+               counter("opened", "load"), books.longest_silence().count());
     EXPECT_GE(killed, rounds);
     EXPECT_GE(books.errors.size(), 1U) << "no kill was noticed";
     expect_books_hold(books, wait(ids_in(source, "item")), wait(ids_in(source, "twin")));
@@ -224,7 +305,7 @@ std::int64_t ms_between(SteadyClock::time_point from, SteadyClock::time_point to
     return std::chrono::duration_cast<milliseconds>(to - from).count();
 }
 
-TEST_F(PoolOnServer, a_killed_server_that_comes_back_under_load_is_used_again_without_help) {
+TEST_P(PoolOnServer, a_killed_server_that_comes_back_under_load_is_used_again_without_help) {
     const int rounds = testing::scaled(2) >= 20 ? 10 : 2;
     db::DataSource& source = open("load", kConnections);
     wait(make_tables(source));
@@ -233,10 +314,10 @@ TEST_F(PoolOnServer, a_killed_server_that_comes_back_under_load_is_used_again_wi
     for (int round = 0; round < rounds; ++round) {
         ASSERT_TRUE(load.until_committed(10 * kWriters));
         Outage outage;
-        server_->tell("kill");
+        server().tell("kill");
         outage.gone = SteadyClock::now();
         ASSERT_TRUE(load.until_failed(2 * kWriters));
-        server_->tell("revive");
+        server().tell("revive");
         outage.back = SteadyClock::now();
         outages.push_back(outage);
         ASSERT_TRUE(load.until_committed(10 * kWriters)) << "the server is back and nobody commits";
@@ -253,6 +334,9 @@ TEST_F(PoolOnServer, a_killed_server_that_comes_back_under_load_is_used_again_wi
     wait(make_tables(source));
     expect_recovered(source, "load");
 }
+
+INSTANTIATE_TEST_SUITE_P(On, PoolOnServer, ::testing::ValuesIn(kinds()),
+                         [](const auto& kind) { return kind.param.name; });
 
 }  // namespace
 }  // namespace sluice::pool_tests
