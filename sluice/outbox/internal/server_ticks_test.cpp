@@ -10,13 +10,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
-std::vector<std::string> counted(int from, int to) {
-    std::vector<std::string> all;
-    for (int i = from; i <= to; ++i)
-        all.push_back(std::to_string(i));
-    return all;
-}
-
 class ServerTicks : public ::testing::TestWithParam<db::Dialect> {
 protected:
     /// PostgreSQL: the same server on another timeline, as after a promotion; everything else is a restore.

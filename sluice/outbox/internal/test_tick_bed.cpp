@@ -50,6 +50,13 @@ std::string name_of_server(const ::testing::TestParamInfo<db::Dialect>& info) {
     return std::string(testing::name_of(info.param));
 }
 
+std::vector<std::string> counted(int from, int to) {
+    std::vector<std::string> all;
+    for (int i = from; i <= to; ++i)
+        all.push_back(std::to_string(i));
+    return all;
+}
+
 db::Task<void> HeldUnit::run(std::string sql) {
     std::vector<db::Statement> statements;
     statements.push_back(db::statement(std::move(sql)));
@@ -87,13 +94,14 @@ std::vector<std::string> TickBed::Process::payloads() const {
     return all;
 }
 
-std::unique_ptr<TickBed::Process> TickBed::process(Settings settings) {
+std::unique_ptr<TickBed::Process> TickBed::process(Settings settings, std::shared_ptr<db::DataSource> through) {
     auto made = std::make_unique<Process>();
     auto accept = [to = made.get()](std::vector<Numbered> ticks) {
         for (Numbered& numbered : ticks)
             to->ticks.push_back(std::move(numbered));
     };
-    made->sequencing = make_sequencing({source, shard, logger(), metrics, settings, std::move(accept)});
+    made->sequencing =
+        make_sequencing({through ? std::move(through) : source, shard, logger(), metrics, settings, std::move(accept)});
     run(made->sequencing->start());
     return made;
 }

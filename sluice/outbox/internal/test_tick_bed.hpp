@@ -26,6 +26,9 @@ namespace sluice::outbox {
 [[nodiscard]] std::vector<db::Dialect> servers();
 [[nodiscard]] std::string name_of_server(const ::testing::TestParamInfo<db::Dialect>& info);
 
+/// "1", "2", … as payloads.
+[[nodiscard]] std::vector<std::string> counted(int from, int to);
+
 /// A unit of work that a test drives statement by statement.
 class HeldUnit {
 public:
@@ -54,7 +57,9 @@ public:
         /// Payloads in the order of their positions, those that were handed over.
         [[nodiscard]] std::vector<std::string> payloads() const;
     };
-    [[nodiscard]] std::unique_ptr<Process> process(Settings settings = {});
+    /// Through another source, if one is given: a test may stand between.
+    [[nodiscard]] std::unique_ptr<Process> process(Settings settings = {},
+                                                   std::shared_ptr<db::DataSource> through = nullptr);
     std::uint64_t tick(Process& process) { return run(process.sequencing->tick()); }
     /// Ticks until one finds nothing; answers how many did.
     int tick_all(Process& process);

@@ -30,7 +30,9 @@ std::vector<std::int64_t> undeclared(const NewRows& rows, const Tick& tick) {
 }  // namespace
 
 IncomingSequencer::IncomingSequencer(SequencingContext context)
-    : ServerSequencing(std::move(context), db::Isolation::repeatable_read) {}
+    : ServerSequencing(std::move(context), core::mutant("outbox_page_sees_later_commits")
+                                               ? db::Isolation::read_committed
+                                               : db::Isolation::repeatable_read) {}
 
 db::Task<void> IncomingSequencer::start() {
     const auto body = [this](db::UnitOfWork& unit) { return enter(unit); };
