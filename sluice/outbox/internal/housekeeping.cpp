@@ -77,10 +77,10 @@ Housekeeping::Housekeeping(DeliveryDeps& deps, const Subscriptions& subscription
 db::Task<runtime::Directive> Housekeeping::retain(std::uint32_t chunk) {
     for (const auto& subscription : subscriptions_)
         subscription->catch_up = true;
-    const std::uint64_t ticks = co_await remove_ticks(chunk);
-    const std::uint64_t messages = co_await remove_messages(chunk);
-    if (ticks + messages == 0) co_return runtime::Directive::idle();
-    co_return runtime::Directive::proceed(messages);
+    Removed removed = co_await remove_ticks(chunk);
+    removed.messages += co_await remove_messages(chunk);
+    if (removed.ticks + removed.messages == 0) co_return runtime::Directive::idle();
+    co_return runtime::Directive::proceed(removed.messages);
 }
 
 /// Nothing is removed while one queue is kept for ever: the log is shared, so the longest retention decides.
@@ -94,10 +94,10 @@ db::Task<std::optional<core::SystemTime>> Housekeeping::cutoff(db::Session& sess
     co_return time;
 }
 
-db::Task<std::uint64_t> Housekeeping::remove_ticks(std::uint32_t chunk) {
+db::Task<Housekeeping::Removed> Housekeeping::remove_ticks(std::uint32_t chunk) {
     std::unique_ptr<db::Connection> connection = co_await deps_.source->acquire(db::AccessIntent::read);
     const std::optional<core::SystemTime> oldest_wanted = co_await cutoff(*connection);
-    if (!oldest_wanted) co_return 0;
+    if (!oldest_wanted) co_return Removed();
     const std::vector<CursorFront> all = co_await fronts(*connection);
     const std::int64_t passed = passed_by_all(all, ledger_.newest());
     const db::Result rows = co_await connection->query(
@@ -110,14 +110,14 @@ db::Task<std::uint64_t> Housekeeping::remove_ticks(std::uint32_t chunk) {
         oldest.push_back({row.get<std::int64_t>(0), system_time(row.get<std::int64_t>(1))});
     std::size_t count = removable(oldest, passed, *oldest_wanted);
     if (removes_together(deps_.source->dialect())) count = std::min(count, ticks_within(rows, chunk));
-    if (count == 0) co_return 0;
+    if (count == 0) co_return Removed();
     const std::int64_t last = oldest[count - 1].n;
     const std::optional<Kept> kept = co_await kept_after(*connection, oldest.front().n, last);
     connection.reset();
-    if (!kept) co_return 0;
+    if (!kept) co_return Removed();
     const auto body = [this, last, &kept](db::UnitOfWork& unit) { return trim(unit, last + 1, *kept); };
     co_await deps_.source->transaction({}, body);
-    co_return count;
+    co_return Removed{count, kept->messages.size()};
 }
 
 /// What is to be known of the ticks up to `last`; nothing if somebody removed rows meanwhile.

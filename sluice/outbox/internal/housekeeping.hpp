@@ -37,11 +37,16 @@ private:
         std::vector<std::int64_t> messages;     // MariaDB: their ids, which go with them
     };
 
+    struct Removed {
+        std::uint64_t ticks = 0;
+        std::uint64_t messages = 0;  // that went with them
+    };
+
     db::Task<std::optional<core::SystemTime>> cutoff(db::Session& session);
     db::Task<std::vector<CursorFront>> fronts(db::Session& session);
     void add_own_fronts(std::vector<CursorFront>& fronts) const;
     [[nodiscard]] std::int64_t head_of(const std::string& reads, const std::string& queues, std::int64_t lane) const;
-    db::Task<std::uint64_t> remove_ticks(std::uint32_t chunk);
+    db::Task<Removed> remove_ticks(std::uint32_t chunk);
     db::Task<std::uint64_t> remove_messages(std::uint32_t chunk);
     db::Task<std::optional<Kept>> kept_after(db::Session& session, std::int64_t first, std::int64_t last);
     db::Task<void> trim(db::UnitOfWork& unit, std::int64_t first_kept, const Kept& kept);
