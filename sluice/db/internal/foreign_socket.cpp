@@ -58,12 +58,14 @@ void ForeignSocket::cancel() {
     socket_->cancel();
 }
 
+// No coroutine of its own where Asio's does: every statement waits here.
 runtime::Task<void> ForeignSocket::wait(Ready what, Hearing hearing) {
-    if (hearing == Hearing::normal && what != Ready::either) {
-        const auto direction = what == Ready::to_read ? Descriptor::wait_read : Descriptor::wait_write;
-        co_await socket_->async_wait(direction, runtime::use_task);
-        co_return;
-    }
+    if (hearing == Hearing::deaf || what == Ready::either) return wait_for_first(what, hearing);
+    const auto direction = what == Ready::to_read ? Descriptor::wait_read : Descriptor::wait_write;
+    return socket_->async_wait(direction, runtime::use_task);
+}
+
+runtime::Task<void> ForeignSocket::wait_for_first(Ready what, Hearing hearing) {
     auto initiate = [socket = socket_, what, hearing](auto handler) {
         auto slot = boost::asio::get_associated_cancellation_slot(handler);
         if (hearing == Hearing::normal && slot.is_connected()) {

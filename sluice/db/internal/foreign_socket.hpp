@@ -30,6 +30,8 @@ public:
     void cancel();
 
 private:
+    runtime::Task<void> wait_for_first(Ready what, Hearing hearing);
+
     using Descriptor = boost::asio::posix::basic_stream_descriptor<runtime::Executor>;
     std::shared_ptr<Descriptor> socket_;  // shared with waits under way
 };

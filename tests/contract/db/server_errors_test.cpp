@@ -139,6 +139,22 @@ TEST_P(DbServerErrors, isolation_levels_reach_the_server) {
     }
 }
 
+TEST_P(DbServerErrors, a_repeatable_read_is_as_of_the_unit_s_first_statement_whatever_that_is) {
+    execute("insert into item values (1, 'a')");
+    db::TransactionOptions options;
+    options.isolation = db::Isolation::repeatable_read;
+    const std::string ended = outcome(
+        [this](db::UnitOfWork& unit) -> Task<void> {
+            co_await unit.execute("update item set name = 'b' where id = 1");
+            const auto rival = co_await source().acquire(db::AccessIntent::write);
+            co_await insert_item(*rival, 2);
+            const auto row = co_await unit.query_one("select count(*) from item");
+            EXPECT_EQ(row->get<std::int64_t>(0), 1);
+        },
+        options);
+    EXPECT_EQ(ended, "ok");
+}
+
 TEST_P(DbServerErrors, the_server_s_statement_limit_is_a_timeout) {
     const std::string ended = outcome([this](db::UnitOfWork& unit) -> Task<void> {
         co_await unit.execute(kind().set_statement_limit);

@@ -106,7 +106,7 @@ Task<void> prepare_bulk(Exchange& exchange, Link& link, MYSQL_STMT* statement, c
         const Link::Call call(
             link, mysql_stmt_prepare_start(&failed, statement, sql.data(), sql.size()),
             [&failed, statement](int ready) { return mysql_stmt_prepare_cont(&failed, statement, ready); });
-        co_await exchange.settle();
+        if (link.calls()) co_await exchange.settle();
     }
     if (failed != 0 || link.lost()) exchange.take_error(said_by_bulk(statement), sql);
 }
@@ -120,7 +120,7 @@ Task<void> send_packet(Exchange& exchange, Link& link, MYSQL_STMT* statement, Pa
         const Link::Call call(link, mysql_stmt_execute_start(&failed, statement), [&failed, statement](int ready) {
             return mysql_stmt_execute_cont(&failed, statement, ready);
         });
-        co_await exchange.settle();
+        if (link.calls()) co_await exchange.settle();
     }
     if (failed != 0 || link.lost()) exchange.take_error(said_by_bulk(statement), sql);
 }

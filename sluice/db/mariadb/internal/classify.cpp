@@ -53,6 +53,7 @@ constexpr std::array kNumbers{
     KindOfNumber{1369, ErrorKind::constraint},     // WITH CHECK OPTION
     KindOfNumber{1370, ErrorKind::permission},     // routine
     KindOfNumber{1412, ErrorKind::serialization},  // the table changed under the snapshot
+    KindOfNumber{1419, ErrorKind::permission},     // a trigger beside a binary log needs SUPER
     KindOfNumber{1451, ErrorKind::constraint},
     KindOfNumber{1452, ErrorKind::constraint},
     KindOfNumber{1557, ErrorKind::conflict},

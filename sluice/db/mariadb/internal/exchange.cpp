@@ -33,9 +33,8 @@ bool returns_what_it_changed(std::string_view sql) {
 
 }  // namespace
 
-void Exchange::add_control(std::string sql) {
-    texts_.push_back(std::make_unique<std::string>(std::move(sql)));
-    items_.push_back({*texts_.back(), Parameters({}), true, true, {}});
+void Exchange::add_control(std::string_view sql) {
+    items_.push_back({sql, Parameters({}), true, true, {}});
 }
 
 void Exchange::add(const Statement& statement) {
@@ -43,12 +42,14 @@ void Exchange::add(const Statement& statement) {
     const auto refuse = [&](std::string message) { throw refused_statement(std::move(message), link_.source(), sql); };
     if (statement.values.size() > kMostValues)
         refuse(fmt::format("{} values; a statement takes {}", statement.values.size(), kMostValues));
-    if (!db::internal::is_storable_text(sql)) refuse("the statement must be UTF-8 without NUL");
+    // What was prepared once has passed what its text alone can fail.
+    const Prepared* const known = link_.statements().find(sql);
+    if (known == nullptr && !db::internal::is_storable_text(sql)) refuse("the statement must be UTF-8 without NUL");
     std::size_t bytes = sql.size();
     for (std::size_t i = 0; i < statement.values.size(); ++i) {
         if (auto reason = value_refusal(statement.values[i])) refuse(fmt::format("${}: {}", i + 1, *reason));
     }
-    Item item{sql, Parameters(statement.values), false, is_own_savepoint(statement), {}};
+    Item item{sql, Parameters(statement.values), false, known == nullptr && is_own_savepoint(statement), {}};
     for (std::size_t i = 0; i < item.parameters.count(); ++i)
         bytes += item.parameters.bytes(i);
     if (bytes + kPacketHead > link_.packet_limit()) {
@@ -58,7 +59,7 @@ void Exchange::add(const Statement& statement) {
                         bytes, link_.packet_limit()));
     }
     std::size_t wanted = 0;
-    if (const Prepared* const known = item.text ? nullptr : link_.statements().find(sql)) {
+    if (known != nullptr) {
         wanted = known->placeholders;
     } else if (!item.text) {
         auto translated = translate_placeholders(sql);
@@ -138,7 +139,7 @@ Task<void> Exchange::run_texts() {
         const Link::Call call(
             link_, mysql_real_query_start(&failed, link_.handle(), sql.data(), sql.size()),
             [&failed, this](int ready) { return mysql_real_query_cont(&failed, link_.handle(), ready); });
-        co_await settle();
+        if (link_.calls()) co_await settle();
     }
     for (std::size_t i = first; i < next_; ++i) {
         if (failed > 0) co_return take_error(link_.said(), items_[i].sql);
@@ -147,7 +148,7 @@ Task<void> Exchange::run_texts() {
         const Link::Call call(link_, mysql_next_result_start(&failed, link_.handle()), [&failed, this](int ready) {
             return mysql_next_result_cont(&failed, link_.handle(), ready);
         });
-        co_await settle();
+        if (link_.calls()) co_await settle();
     }
 }
 
@@ -171,7 +172,7 @@ Task<Prepared*> Exchange::prepare(Item& item) {
         const Link::Call call(
             link_, mysql_stmt_prepare_start(&failed, statement, text.data(), text.size()),
             [&failed, statement](int ready) { return mysql_stmt_prepare_cont(&failed, statement, ready); });
-        co_await settle();
+        if (link_.calls()) co_await settle();
     }
     if (failed != 0 || link_.lost()) {
         take_error(said_by(statement), item.sql);
@@ -179,6 +180,7 @@ Task<Prepared*> Exchange::prepare(Item& item) {
     }
     made.order = std::move(item.translated->order);
     made.placeholders = item.translated->placeholders;
+    made.returns_what_it_changed = returns_what_it_changed(item.sql);
     if (mysql_stmt_param_count(statement) != made.order.size()) {
         reply_.error = refused_statement(
             fmt::format("the server sees {} placeholders where there are {}: is one in a comment of its own kind?",
@@ -199,17 +201,18 @@ Task<void> Exchange::execute(Item& item, Prepared& prepared) {
         const Link::Call call(link_, mysql_stmt_execute_start(&failed, statement), [&failed, statement](int ready) {
             return mysql_stmt_execute_cont(&failed, statement, ready);
         });
-        co_await settle();
+        if (link_.calls()) co_await settle();
     }
     if (failed != 0 || link_.lost()) co_return take_statement_error(item, statement);
-    co_await read_results(item, statement);
+    co_await read_results(item, prepared);
 }
 
 /// The first result is the answer; a procedure's further ones are read and dropped.
-Task<void> Exchange::read_results(Item& item, MYSQL_STMT* statement) {
+Task<void> Exchange::read_results(Item& item, Prepared& prepared) {
+    MYSQL_STMT* const statement = prepared.handle.get();
     for (bool wanted = true;; wanted = false) {
         if (mysql_stmt_field_count(statement) > 0) {
-            co_await read_rows(item, statement, wanted);
+            co_await read_rows(item, prepared, wanted);
         } else if (wanted) {
             Result& result = reply_.results.emplace_back();
             result.affected = mysql_stmt_affected_rows(statement);
@@ -221,26 +224,27 @@ Task<void> Exchange::read_results(Item& item, MYSQL_STMT* statement) {
         const Link::Call call(link_, mysql_stmt_next_result_start(&failed, statement), [&failed, statement](int ready) {
             return mysql_stmt_next_result_cont(&failed, statement, ready);
         });
-        co_await settle();
+        if (link_.calls()) co_await settle();
         if (failed > 0 || link_.lost()) co_return take_statement_error(item, statement);
     }
     check_still_open(item);
 }
 
-Task<void> Exchange::read_rows(Item& item, MYSQL_STMT* statement, bool wanted) {
-    RowReader reader(statement);
+Task<void> Exchange::read_rows(Item& item, Prepared& prepared, bool wanted) {
+    MYSQL_STMT* const statement = prepared.handle.get();
+    RowReader reader(statement, prepared.columns);
     int failed = 0;
     {
         const Link::Call call(
             link_, mysql_stmt_store_result_start(&failed, statement),
             [&failed, statement](int ready) { return mysql_stmt_store_result_cont(&failed, statement, ready); });
-        co_await settle();
+        if (link_.calls()) co_await settle();
     }
     if (failed != 0 || link_.lost()) co_return take_statement_error(item, statement);
     if (wanted) {
         auto rows = reader.read_all();
         if (rows) {
-            if (returns_what_it_changed(item.sql)) rows->affected = rows->rows.size();
+            if (prepared.returns_what_it_changed) rows->affected = rows->rows.size();
             reply_.results.push_back(std::move(*rows));
         } else {
             reply_.error = refused_statement(std::move(rows.error()), link_.source(), item.sql);

@@ -28,25 +28,26 @@ public:
 
     Exchange(Link& link, Within within) : link_(link), within_(within) {}
 
-    /// Fixed text of the driver's own, whose result nobody asks for. It travels together with its neighbours.
-    void add_control(std::string sql);
+    /// A literal of the driver's own, whose result nobody asks for. It travels together with its neighbours.
+    void add_control(std::string_view sql);
     /// Throws a `query` error for what cannot be sent.
     void add(const Statement& statement);
-    /// A cancellation is noted and waited out, and nothing is stopped on the server: for COMMIT.
+    /// A cancellation is noted and waited out; nothing is stopped on the server and nothing left out: for COMMIT.
     void never_stop() noexcept { stops_ = false; }
 
     /// Does not throw, cancellation included: `interrupted` tells of it. Afterwards the link is ready for the next
     /// exchange, or lost.
     Task<Reply> run(Hearing hearing);
 
-    /// For a caller with calls of its own instead of `run`: `begin`, then `settle` for each call, then `end`.
+    /// For a caller with calls of its own instead of `run`: `begin`, then `settle` for each call that is under way,
+    /// then `end`.
     Task<void> begin(Hearing hearing);
     /// Until the call under way has ended, stopped if the coroutine is cancelled.
     Task<void> settle();
     Task<Reply> end();
     /// Notes what the statement failed with.
     void take_error(const Said& said, std::string_view sql);
-    [[nodiscard]] bool stopped() const noexcept { return reply_.failed() || reply_.interrupted; }
+    [[nodiscard]] bool stopped() const noexcept { return reply_.failed() || (reply_.interrupted && stops_); }
 
 private:
     struct Item {
@@ -61,8 +62,8 @@ private:
     Task<void> run_statement(Item& item);
     Task<Prepared*> prepare(Item& item);
     Task<void> execute(Item& item, Prepared& prepared);
-    Task<void> read_results(Item& item, MYSQL_STMT* statement);
-    Task<void> read_rows(Item& item, MYSQL_STMT* statement, bool wanted);
+    Task<void> read_results(Item& item, Prepared& prepared);
+    Task<void> read_rows(Item& item, Prepared& prepared, bool wanted);
     void check_still_open(const Item& item);
     void take_statement_error(const Item& item, MYSQL_STMT* statement);
     void lose(const Said& said);
@@ -71,9 +72,8 @@ private:
     Within within_;
     Hearing hearing_ = Hearing::normal;
     bool stops_ = true;
-    bool killed_ = false;                              // a KILL QUERY may still hit the next statement
-    bool throws_ = true;                               // of the coroutine, before
-    std::vector<std::unique_ptr<std::string>> texts_;  // of controls
+    bool killed_ = false;  // a KILL QUERY may still hit the next statement
+    bool throws_ = true;   // of the coroutine, before
     std::vector<Item> items_;
     std::size_t next_ = 0;
     std::optional<Link::Limit> limit_;

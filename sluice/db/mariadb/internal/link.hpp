@@ -17,6 +17,7 @@
 #include "sluice/db/mariadb/internal/dsn.hpp"
 #include "sluice/db/mariadb/internal/failure.hpp"
 #include "sluice/db/pool/internal/link.hpp"
+#include "sluice/db/row.hpp"
 
 namespace sluice::db::mariadb {
 
@@ -48,6 +49,9 @@ struct Prepared {
     StatementHandle handle;
     std::vector<std::size_t> order;  ///< of values, see TranslatedSql
     std::size_t placeholders = 0;
+    std::shared_ptr<const Columns> columns;  ///< of its last result; shared with the rows that were read
+    bool returns_what_it_changed = false;
+    bool allowed_in_units = false;  ///< once the guard has looked at its text
 };
 
 class Link final : public pool::Link {
@@ -89,6 +93,8 @@ public:
     private:
         Link& link_;
     };
+    /// Whether a call is under way: most answers are there when they are asked for.
+    [[nodiscard]] bool calls() const noexcept { return waits_ != 0; }
     /// Until the call under way has ended; one that a lost link had ends at once. Throws operation_aborted, hearing
     /// normally, and nothing else: the call is then still under way.
     Task<void> finish(Hearing hearing);

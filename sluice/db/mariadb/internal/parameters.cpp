@@ -1,11 +1,22 @@
 #include "sluice/db/mariadb/internal/parameters.hpp"
 
+#include <array>
 #include <cmath>
 
 #include "sluice/db/internal/text_codec.hpp"
 #include "sluice/db/internal/value_rules.hpp"
 
 namespace sluice::db::mariadb {
+namespace {
+
+constexpr std::array<signed char, 2> kFlags{0, 1};
+
+bool is_array(const Value::Variant& value) {
+    return std::holds_alternative<std::vector<std::int64_t>>(value) ||
+           std::holds_alternative<std::vector<std::string>>(value) || std::holds_alternative<std::vector<Bytes>>(value);
+}
+
+}  // namespace
 
 std::optional<std::string> value_refusal(const Value& value) {
     const double* const real = std::get_if<double>(&value.variant());
@@ -46,9 +57,7 @@ struct Parameters::Adder {
     }
 
     void operator()(Null) const { add(MYSQL_TYPE_NULL, "", 0); }
-    void operator()(bool value) const {
-        add(MYSQL_TYPE_TINY, &to.flags_.emplace_back(static_cast<signed char>(value ? 1 : 0)), 1);
-    }
+    void operator()(bool value) const { add(MYSQL_TYPE_TINY, &kFlags.at(value ? 1 : 0), 1); }
     void operator()(const std::int64_t& value) const { add(MYSQL_TYPE_LONGLONG, &value, sizeof value); }
     void operator()(const double& value) const { add(MYSQL_TYPE_DOUBLE, &value, sizeof value); }
     void operator()(const std::string& text) const { add(MYSQL_TYPE_STRING, text.data(), text.size()); }
@@ -67,8 +76,20 @@ struct Parameters::Adder {
     }
 };
 
-Parameters::Parameters(const std::vector<Value>& values) {
+void Parameters::make_room(const std::vector<Value>& values) {
+    std::size_t times = 0;
+    std::size_t texts = 0;
+    for (const Value& value : values) {
+        if (std::holds_alternative<Timestamp>(value.variant())) ++times;
+        if (is_array(value.variant())) ++texts;
+    }
     bindings_.reserve(values.size());
+    times_.reserve(times);
+    texts_.reserve(texts);
+}
+
+Parameters::Parameters(const std::vector<Value>& values) {
+    make_room(values);
     for (const Value& value : values)
         std::visit(Adder{*this}, value.variant());
 }

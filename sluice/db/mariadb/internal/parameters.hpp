@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <deque>
 #include <optional>
 #include <string>
 #include <vector>
@@ -39,11 +38,11 @@ public:
 
 private:
     struct Adder;
+    void make_room(const std::vector<Value>& values);
 
     std::vector<MYSQL_BIND> bindings_;
-    std::deque<std::string> texts_;  // these stay where they are
-    std::deque<MYSQL_TIME> times_;
-    std::deque<signed char> flags_;
+    std::vector<std::string> texts_;  // bindings point into these two: they never grow beyond their first room
+    std::vector<MYSQL_TIME> times_;
 };
 
 }  // namespace sluice::db::mariadb

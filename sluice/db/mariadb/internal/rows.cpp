@@ -1,6 +1,7 @@
 #include "sluice/db/mariadb/internal/rows.hpp"
 
-#include <cstring>
+#include <algorithm>
+#include <span>
 #include <utility>
 
 #include <fmt/format.h>
@@ -23,6 +24,14 @@ ColumnKind kind_of_string(const MYSQL_FIELD& field) {
     if (has_attribute(field, MARIADB_FIELD_ATTR_FORMAT_NAME, "json")) return ColumnKind::json;
     if (has_attribute(field, MARIADB_FIELD_ATTR_DATA_TYPE_NAME, "uuid")) return ColumnKind::uuid;
     return field.charsetnr == kBinaryCharset ? ColumnKind::bytes : ColumnKind::text;
+}
+
+std::string_view name_of(const MYSQL_FIELD& field) {
+    return {field.name, field.name_length};
+}
+
+bool has_names(const Columns& names, std::span<const MYSQL_FIELD> fields) {
+    return std::ranges::equal(names, fields, {}, {}, name_of);
 }
 
 }  // namespace
@@ -80,16 +89,22 @@ std::optional<Timestamp> to_timestamp(const MYSQL_TIME& time) {
            std::chrono::seconds{time.second} + std::chrono::microseconds{time.second_part};
 }
 
-RowReader::RowReader(MYSQL_STMT* statement) : statement_(statement) {
+RowReader::RowReader(MYSQL_STMT* statement, std::shared_ptr<const Columns>& names) : statement_(statement) {
     const MetadataHandle metadata(mysql_stmt_result_metadata(statement));
     const unsigned count = metadata ? mysql_num_fields(metadata.get()) : 0;
+    const std::span<const MYSQL_FIELD> fields(count > 0 ? mysql_fetch_fields(metadata.get()) : nullptr, count);
+    if (!names || !has_names(*names, fields)) {
+        Columns other;
+        for (const MYSQL_FIELD& field : fields)
+            other.emplace_back(name_of(field));
+        names = std::make_shared<const Columns>(std::move(other));
+    }
+    names_ = names;
     columns_.resize(count);
     std::vector<MYSQL_BIND> bindings(count);
     for (unsigned i = 0; i < count; ++i) {
-        const MYSQL_FIELD& field = *mysql_fetch_field_direct(metadata.get(), i);
-        columns_[i].name.assign(field.name, field.name_length);
-        columns_[i].kind = kind_of(field);
-        columns_[i].is_unsigned = (field.flags & UNSIGNED_FLAG) != 0;
+        columns_[i].kind = kind_of(fields[i]);
+        columns_[i].is_unsigned = (fields[i].flags & UNSIGNED_FLAG) != 0;
         bind(columns_[i], bindings[i]);
     }
     if (count > 0) mysql_stmt_bind_result(statement, bindings.data());
@@ -127,10 +142,7 @@ void RowReader::bind(Column& column, MYSQL_BIND& to) {
 
 std::expected<Result, std::string> RowReader::read_all() {
     Result result;
-    Columns names;
-    for (const Column& column : columns_)
-        names.push_back(column.name);
-    result.columns = std::make_shared<const Columns>(std::move(names));  // shared by the rows
+    result.columns = names_;
     result.rows.reserve(mysql_stmt_num_rows(statement_));
     for (;;) {
         const int fetched = mysql_stmt_fetch(statement_);
@@ -140,7 +152,7 @@ std::expected<Result, std::string> RowReader::read_all() {
         values.reserve(columns_.size());
         for (unsigned i = 0; i < columns_.size(); ++i) {
             auto value = read(i);
-            if (!value) return std::unexpected(fmt::format("column \"{}\": {}", columns_[i].name, value.error()));
+            if (!value) return std::unexpected(fmt::format("column \"{}\": {}", (*names_)[i], value.error()));
             values.push_back(std::move(*value));
         }
         result.rows.emplace_back(result.columns, std::move(values));

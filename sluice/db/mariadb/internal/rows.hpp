@@ -2,6 +2,7 @@
 #pragma once
 
 #include <expected>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,14 +26,14 @@ enum class ColumnKind : std::uint8_t { null, integer, real, single, text, bytes,
 /// The columns of one result: made when the statement has run and before its result is stored, read after that.
 class RowReader {
 public:
-    explicit RowReader(MYSQL_STMT* statement);
+    /// `names` are those of the statement's last result, and afterwards of this one; most often they are the same.
+    RowReader(MYSQL_STMT* statement, std::shared_ptr<const Columns>& names);
 
     /// Every row. The reason names the column that could not be read.
     [[nodiscard]] std::expected<Result, std::string> read_all();
 
 private:
     struct Column {
-        std::string name;
         ColumnKind kind = ColumnKind::null;
         bool is_unsigned = false;
         std::int64_t integer = 0;
@@ -48,7 +49,8 @@ private:
     std::string read_bytes(unsigned index);
 
     MYSQL_STMT* statement_;
-    std::vector<Column> columns_;  // bound: it never grows after the constructor
+    std::shared_ptr<const Columns> names_;  // shared by the rows
+    std::vector<Column> columns_;           // bound: it never grows after the constructor
 };
 
 }  // namespace sluice::db::mariadb

@@ -12,26 +12,38 @@
 namespace sluice::db::mariadb {
 namespace {
 
+constexpr std::string_view kRepeatableRead = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ";
+
 /// The level holds for the next transaction only, so it stands before it; nothing if the server's is to be used.
-std::string isolation_sql(const TransactionOptions& options) {
+std::string_view isolation_sql(const TransactionOptions& options) {
     switch (options.isolation) {
         case Isolation::database_default:
             // A read-only unit reads one snapshot on every database.
-            return options.read_only ? "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ" : "";
+            return options.read_only ? kRepeatableRead : "";
         case Isolation::read_committed:
             return "SET TRANSACTION ISOLATION LEVEL READ COMMITTED";
         case Isolation::repeatable_read:
-            return "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ";
+            return kRepeatableRead;
         case Isolation::serializable:
             break;
     }
     return "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE";
 }
 
+/// A unit that asked for one snapshot has it at once, not by its first plain read: as on PostgreSQL, and because only
+/// this way of making it is kept apart from commits, if the server writes a binary log (docs/adr/0006).
+std::string_view start_sql(bool snapshot, bool read_only) {
+    if (snapshot) {
+        return read_only ? "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
+                         : "START TRANSACTION WITH CONSISTENT SNAPSHOT";
+    }
+    return read_only ? "START TRANSACTION READ ONLY" : "START TRANSACTION";
+}
+
 void add_begin(Exchange& exchange, const TransactionOptions& options) {
-    std::string isolation = isolation_sql(options);
-    if (!isolation.empty()) exchange.add_control(std::move(isolation));
-    exchange.add_control(options.read_only ? "START TRANSACTION READ ONLY" : "START TRANSACTION");
+    const std::string_view isolation = isolation_sql(options);
+    if (!isolation.empty()) exchange.add_control(isolation);
+    exchange.add_control(start_sql(isolation == kRepeatableRead, options.read_only));
 }
 
 /// Whatever was cancelled: as long as the cleanup limit allows, else the connection is given up.
@@ -119,8 +131,12 @@ void ServerTransaction::check(const std::vector<Statement>& statements) const {
     check_open();
     bool failed = state_ == State::failed;
     for (const Statement& statement : statements) {
-        if (auto refused = unit_refusal(statement.sql))
-            throw refused_statement(std::move(*refused), source_, statement.sql);
+        Prepared* const known = link().statements().find(statement.sql);
+        if (known == nullptr || !known->allowed_in_units) {
+            if (auto refused = unit_refusal(statement.sql))
+                throw refused_statement(std::move(*refused), source_, statement.sql);
+            if (known != nullptr) known->allowed_in_units = true;
+        }
         failed = failed && !is_rollback_to(statement.sql);
         if (failed) {
             throw refused_statement("a statement before it failed: put what may fail into a savepoint", source_,
