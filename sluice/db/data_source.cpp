@@ -35,7 +35,7 @@ bool is_serialization(const std::exception_ptr& error) {
 /// One try: commit when the body returns, roll back when anything throws.
 Task<void> one_unit(DataSource& source, TransactionOptions options, const Body& body, std::source_location borrower) {
     std::unique_ptr<Transaction> transaction = co_await source.begin(options, borrower);
-    UnitOfWork unit(source.name(), std::move(transaction), options, source.news());
+    UnitOfWork unit(source.name(), std::move(transaction), options, source.news(), source.companions());
     std::exception_ptr error;
     try {
         co_await body(unit);

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "sluice/db/commit_signal.hpp"
+#include "sluice/db/companions.hpp"
 #include "sluice/db/connection.hpp"
 #include "sluice/db/unit_of_work.hpp"
 
@@ -36,6 +37,9 @@ public:
 
     /// Raised after every commit in this process that published messages; `UnitOfWork::news` is the same.
     [[nodiscard]] const std::shared_ptr<CommitSignal>& news() const noexcept { return news_; }
+
+    /// What modules above keep with this source; `UnitOfWork::companions` is the same.
+    [[nodiscard]] const std::shared_ptr<Companions>& companions() const noexcept { return companions_; }
 
     /// Runs `body` in a unit of work; see unit_of_work.hpp. `body` is called again only as `retry_serialization`
     /// allows. Answers what the body returns.
@@ -70,6 +74,7 @@ private:
                         std::source_location borrower);
 
     std::shared_ptr<CommitSignal> news_ = std::make_shared<CommitSignal>();
+    std::shared_ptr<Companions> companions_ = std::make_shared<Companions>();
 };
 
 }  // namespace sluice::db

@@ -127,6 +127,7 @@ struct UnitOfWork::State {
     std::unique_ptr<Transaction> transaction;
     TransactionOptions options;
     std::shared_ptr<CommitSignal> news;
+    std::shared_ptr<Companions> companions;  // shared with the data source
     bool ended = false;
     bool busy = false;                 // a request is under way
     runtime::Answer<bool> when_free;   // a rollback waits for that request
@@ -160,12 +161,13 @@ private:
 }  // namespace
 
 UnitOfWork::UnitOfWork(std::string_view source, std::unique_ptr<Transaction> transaction, TransactionOptions options,
-                       std::shared_ptr<CommitSignal> news)
+                       std::shared_ptr<CommitSignal> news, std::shared_ptr<Companions> companions)
     : state_(std::make_unique<State>()) {
     state_->source = source;
     state_->transaction = std::move(transaction);
     state_->options = options;
     state_->news = std::move(news);
+    state_->companions = std::move(companions);
 }
 
 UnitOfWork::~UnitOfWork() = default;
@@ -228,6 +230,10 @@ void UnitOfWork::after_rollback(Hook hook) {
 
 const std::shared_ptr<CommitSignal>& UnitOfWork::news() const noexcept {
     return state_->news;
+}
+
+const std::shared_ptr<Companions>& UnitOfWork::companions() const noexcept {
+    return state_->companions;
 }
 
 std::string_view UnitOfWork::source() const noexcept {

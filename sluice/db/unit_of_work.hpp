@@ -18,6 +18,7 @@
 #include <typeinfo>
 
 #include "sluice/db/commit_signal.hpp"
+#include "sluice/db/companions.hpp"
 #include "sluice/db/connection.hpp"
 
 namespace sluice::db {
@@ -68,7 +69,7 @@ public:
     using Hook = std::move_only_function<void()>;
 
     UnitOfWork(std::string_view source, std::unique_ptr<Transaction> transaction, TransactionOptions options,
-               std::shared_ptr<CommitSignal> news = nullptr);
+               std::shared_ptr<CommitSignal> news = nullptr, std::shared_ptr<Companions> companions = nullptr);
     ~UnitOfWork() override;
 
     Task<std::vector<Result>> run(std::vector<Statement> statements) override;
@@ -95,6 +96,9 @@ public:
 
     /// Where attachments tell that something of theirs was committed; null for a unit that no data source made.
     [[nodiscard]] const std::shared_ptr<CommitSignal>& news() const noexcept;
+
+    /// What modules above keep with the unit's data source; null for a unit that none made.
+    [[nodiscard]] const std::shared_ptr<Companions>& companions() const noexcept;
 
     /// The name of the data source that this unit commits to.
     [[nodiscard]] std::string_view source() const noexcept;

@@ -60,17 +60,23 @@ void PublishBuffer::release_mark() {
 
 std::vector<db::Statement> PublishBuffer::flush(db::UnitOfWork& unit) {
     news_ = unit.news();
+    numbers_ = unit.companions() ? unit.companions()->get<QueueNumbers>() : std::make_shared<QueueNumbers>();
     std::vector<Outgoing> messages;
     messages.reserve(pending_.size());
-    for (Pending& pending : pending_)
+    queues_.reserve(pending_.size());
+    for (Pending& pending : pending_) {
+        queues_.push_back(pending.message.queue);
         messages.push_back(std::move(pending.message));
-    return append_all(std::move(messages), unit.dialect());
+    }
+    return append_all(std::move(messages), unit.dialect(), *numbers_);
 }
 
 void PublishBuffer::flushed(std::span<const db::Result> results) noexcept {
-    const std::vector<std::int64_t> ids = appended_ids(results);
-    for (std::size_t i = 0; i < pending_.size() && i < ids.size(); ++i)
-        *pending_[i].id = ids[i];
+    const std::vector<Appended> all = appended(results);
+    for (std::size_t i = 0; i < pending_.size() && i < all.size(); ++i) {
+        *pending_[i].id = all[i].id;
+        if (all[i].queue_number) numbers_->learn(queues_[i], *all[i].queue_number);
+    }
     if (news_ && !pending_.empty() && !core::mutant("outbox_publish_without_news")) news_->raise();
 }
 

@@ -110,30 +110,37 @@ std::size_t rows_together(std::span<const Outgoing> messages) {
     return 1;
 }
 
-db::Statement append_rows(std::span<Outgoing> messages) {
+/// One shape of text for each number of rows: the numbers are in it if all of them are known.
+db::Statement append_rows(std::span<Outgoing> messages, const QueueNumbers& known) {
     constexpr std::size_t kColumns = 7;
+    std::vector<std::optional<std::int64_t>> numbers;
+    for (const Outgoing& message : messages)
+        numbers.push_back(known.find(message.queue));
+    const bool all_known = std::ranges::all_of(numbers, [](const auto& number) { return number.has_value(); });
     db::Statement insert =
         db::statement("insert into sluice_message(queue, \"key\", type, tenant, trace, headers, payload) values");
     for (std::size_t i = 0; i < messages.size(); ++i) {
-        db::Statement one = append_one(std::move(messages[i]), db::Dialect::mariadb);
+        const std::optional<std::int64_t> number = all_known ? numbers[i] : std::nullopt;
+        db::Statement one = append_one(std::move(messages[i]), db::Dialect::mariadb, number);
         insert.sql += i == 0 ? " (" : ", (";
         const std::size_t first = i * kColumns + 1;
-        insert.sql += fmt::format("(select number from sluice_queue where name = ${})", first);
+        insert.sql +=
+            fmt::format(fmt::runtime(all_known ? "${}" : "(select number from sluice_queue where name = ${})"), first);
         for (std::size_t column = 1; column < kColumns; ++column)
             insert.sql += fmt::format(", ${}", first + column);
         insert.sql += ")";
         std::ranges::move(one.values, std::back_inserter(insert.values));
     }
-    insert.sql += " returning id";
+    insert.sql += all_known ? " returning id" : " returning id, queue";
     return insert;
 }
 
-std::vector<db::Statement> append_in_rows(std::vector<Outgoing> messages) {
+std::vector<db::Statement> append_in_rows(std::vector<Outgoing> messages, const QueueNumbers& known) {
     std::vector<db::Statement> statements;
     std::span<Outgoing> rest(messages);
     while (!rest.empty()) {
         const std::size_t rows = rows_together(rest);
-        statements.push_back(append_rows(rest.first(rows)));
+        statements.push_back(append_rows(rest.first(rows), known));
         rest = rest.subspan(rows);
     }
     return statements;
@@ -141,35 +148,45 @@ std::vector<db::Statement> append_in_rows(std::vector<Outgoing> messages) {
 
 }  // namespace
 
-db::Statement append_one(Outgoing message, db::Dialect dialect) {
+db::Statement append_one(Outgoing message, db::Dialect dialect, std::optional<std::int64_t> queue_number) {
+    db::Value queue = queue_number ? db::Value(*queue_number) : db::Value(std::move(message.queue));
     db::Statement insert = db::statement(
-        "insert into sluice_message(queue, \"key\", type, tenant, trace, headers, payload)"
-        " values ((select number from sluice_queue where name = $1), $2, $3, $4, $5, $6, $7)",
-        std::move(message.queue), text_or_null(std::move(message.key)), std::move(message.type),
+        queue_number ? "insert into sluice_message(queue, \"key\", type, tenant, trace, headers, payload)"
+                       " values ($1, $2, $3, $4, $5, $6, $7)"
+                     : "insert into sluice_message(queue, \"key\", type, tenant, trace, headers, payload)"
+                       " values ((select number from sluice_queue where name = $1), $2, $3, $4, $5, $6, $7)"
+                       " returning id, queue",
+        std::move(queue), text_or_null(std::move(message.key)), std::move(message.type),
         text_or_null(std::move(message.tenant)), trace_value(message.trace),
         text_or_null(headers_text(message.headers)), payload_value(std::move(message.payload), dialect));
-    if (dialect == db::Dialect::postgres) insert.sql += " returning id";
+    if (queue_number && dialect == db::Dialect::postgres) insert.sql += " returning id";
     return insert;
 }
 
-std::vector<db::Statement> append_all(std::vector<Outgoing> messages, db::Dialect dialect) {
+std::vector<db::Statement> append_all(std::vector<Outgoing> messages, db::Dialect dialect, const QueueNumbers& known) {
     if (dialect == db::Dialect::postgres && messages.size() > 1) return append_arrays(std::move(messages));
-    if (dialect == db::Dialect::mariadb && messages.size() > 1) return append_in_rows(std::move(messages));
+    if (dialect == db::Dialect::mariadb && messages.size() > 1) return append_in_rows(std::move(messages), known);
     std::vector<db::Statement> statements;
     statements.reserve(messages.size());
-    for (Outgoing& message : messages)
-        statements.push_back(append_one(std::move(message), dialect));
+    for (Outgoing& message : messages) {
+        const std::optional<std::int64_t> number = known.find(message.queue);
+        statements.push_back(append_one(std::move(message), dialect, number));
+    }
     return statements;
 }
 
-std::vector<std::int64_t> appended_ids(std::span<const db::Result> results) {
-    std::vector<std::int64_t> ids;
+std::vector<Appended> appended(std::span<const db::Result> results) {
+    std::vector<Appended> all;
     for (const db::Result& result : results) {
-        if (result.empty()) ids.push_back(result.last_insert_id);
-        for (const db::Row& row : result)
-            ids.push_back(row.get<std::int64_t>(0));
+        if (result.empty()) all.push_back({result.last_insert_id, {}});
+        for (const db::Row& row : result) {
+            Appended one;
+            one.id = row.get<std::int64_t>(0);
+            if (row.size() > 1) one.queue_number = row.get<std::int64_t>(1);
+            all.push_back(one);
+        }
     }
-    return ids;
+    return all;
 }
 
 }  // namespace sluice::outbox

@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
+#include "sluice/outbox/internal/queue_numbers.hpp"
 #include "sluice/outbox/queue.hpp"
 
 namespace sluice::outbox {
@@ -31,6 +33,8 @@ private:
     std::vector<Pending> pending_;
     std::vector<std::size_t> marks_;
     std::shared_ptr<db::CommitSignal> news_;
+    std::shared_ptr<QueueNumbers> numbers_;  // shared by the units of the data source
+    std::vector<std::string> queues_;        // of the messages in the order of their statements
 };
 
 }  // namespace sluice::outbox

@@ -244,7 +244,7 @@ db::Task<void> SqlDeadLetters::bury_first(db::UnitOfWork& unit, const Parked& pa
         if (dialect() == db::Dialect::postgres) bury.sql += " returning id";
         statements.push_back(std::move(bury));
         const std::vector<db::Result> buried = co_await unit.run(std::exchange(statements, {}));
-        statements.push_back(audit_letter(appended_ids(buried).at(0), "buried", what.actor, reason));
+        statements.push_back(audit_letter(appended(buried).at(0).id, "buried", what.actor, reason));
     }
     statements.push_back(delete_parked(cursor, parked.group, number));
     co_await unit.run(std::move(statements));
