@@ -15,4 +15,4 @@ install(FILES ${PROJECT_BINARY_DIR}/sluiceConfig.cmake ${PROJECT_BINARY_DIR}/slu
   DESTINATION ${package_dir})
 
 # runtime holds the compiled part of Asio; who uses its headers must not compile that part again.
-target_compile_definitions(sluice_runtime INTERFACE BOOST_ASIO_SEPARATE_COMPILATION)
+target_compile_definitions(sluice_runtime INTERFACE ${SLUICE_ASIO_DEFINITIONS})

@@ -44,6 +44,11 @@ constexpr std::int64_t kLargestExactInDouble = std::int64_t{1} << 53;
 
 }  // namespace
 
+std::shared_ptr<const Columns> no_columns() noexcept {
+    static const Columns none;
+    return {std::shared_ptr<const Columns>(), &none};  // owns nothing: `none` is there until the program ends
+}
+
 void internal::out_of_range(std::string_view column, std::int64_t number) {
     fail_row(fmt::format("column \"{}\": {} does not fit the member of that name", column, number));
 }

@@ -32,6 +32,9 @@ struct OptionalTraits<std::optional<T>> {
 /// Names of a result's columns; shared by its rows.
 using Columns = std::vector<std::string>;
 
+/// Those of a result without any; makes nothing, so that results cost nothing until they have columns.
+[[nodiscard]] std::shared_ptr<const Columns> no_columns() noexcept;
+
 /// One row. `get<T>` takes bool, std::int64_t, double, std::string, Bytes, Timestamp, Uuid, Json, the three array
 /// types, or std::optional of one of them (null becomes an empty one). Conversions that lose nothing are made (a SQLite
 /// integer 0/1 read as bool, text read as Json, Uuid or Timestamp, an integer read as double); all else throws.
@@ -59,7 +62,7 @@ private:
 
 /// The rows and effects of one statement.
 struct Result {
-    std::shared_ptr<const Columns> columns = std::make_shared<Columns>();
+    std::shared_ptr<const Columns> columns = no_columns();
     std::vector<Row> rows;
     std::uint64_t affected = 0;       ///< rows inserted, updated or deleted
     std::int64_t last_insert_id = 0;  ///< SQLite and MariaDB; 0 elsewhere

@@ -34,6 +34,12 @@ void put_sized(std::string& bytes, std::string_view element) {
     bytes += element;
 }
 
+bool is_sent_as_it_is(const Value::Variant& value) {
+    return std::holds_alternative<Null>(value) || std::holds_alternative<std::string>(value) ||
+           std::holds_alternative<Bytes>(value) || std::holds_alternative<Uuid>(value) ||
+           std::holds_alternative<Json>(value);
+}
+
 }  // namespace
 
 struct Parameters::Adder {
@@ -89,11 +95,19 @@ struct Parameters::Adder {
     }
 };
 
-Parameters::Parameters(const std::vector<Value>& values) {
+void Parameters::make_room(const std::vector<Value>& values) {
+    std::size_t made = 0;
+    for (const Value& value : values)
+        if (!is_sent_as_it_is(value.variant())) ++made;
     types_.reserve(values.size());
     values_.reserve(values.size());
     lengths_.reserve(values.size());
     formats_.reserve(values.size());
+    made_.reserve(made);
+}
+
+Parameters::Parameters(const std::vector<Value>& values) {
+    make_room(values);
     for (const Value& value : values)
         std::visit(Adder{*this}, value.variant());
 }

@@ -4,7 +4,6 @@
 //     PQsendQueryPrepared(connection, name, parameters.count(), parameters.values(), parameters.lengths(), …);
 #pragma once
 
-#include <deque>
 #include <string>
 #include <vector>
 
@@ -33,12 +32,13 @@ public:
 
 private:
     struct Adder;
+    void make_room(const std::vector<Value>& values);
 
     std::vector<Oid> types_;
     std::vector<const char*> values_;
     std::vector<int> lengths_;
     std::vector<int> formats_;
-    std::deque<std::string> made_;  // its strings stay where they are
+    std::vector<std::string> made_;  // values_ points into it: it never grows beyond its first room
 };
 
 }  // namespace sluice::db::postgres
