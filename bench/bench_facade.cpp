@@ -6,7 +6,6 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <functional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -38,7 +37,7 @@ struct Cost {
 struct ReadKind {
     std::string name;
     int statements = 0;
-    std::function<std::int64_t(int count)> read;
+    bench::Read read;
     std::vector<Cost> rounds;
 };
 
@@ -120,23 +119,18 @@ public:
         const std::string mariadb = second.dsn;
         kinds = {
             {"facade.postgres", statements, facade(*postgres_), {}},
-            {"facade.libpq", statements, [address](int count) { return bench::read_by_libpq(address, count); }, {}},
+            {"facade.libpq", statements, bench::read_by_libpq(address), {}},
             {"facade.postgres_batch", statements, batches(*postgres_), {}},
-            {"facade.libpq_pipeline",
-             statements,
-             [address](int count) { return bench::read_by_libpq_pipeline(address, count); },
-             {}},
+            {"facade.libpq_pipeline", statements, bench::read_by_libpq_pipeline(address), {}},
             {"facade.sqlite", statements, facade(*sqlite_), {}},
             {"facade.sqlite_batch", statements * 4, batches(*sqlite_), {}},
             {"facade.mariadb", statements, facade(*mariadb_), {}},
-            {"facade.libmariadb",
-             statements,
-             [mariadb](int count) { return bench::read_by_mariadb(mariadb, count); },
-             {}},
-            {"facade.sqlite3", statements * 4, [path](int count) { return bench::read_by_sqlite(path, count); }, {}},
+            {"facade.libmariadb", statements, bench::read_by_mariadb(mariadb), {}},
+            {"facade.sqlite3", statements * 4, bench::read_by_sqlite(path), {}},
         };
     }
     ~FacadeBench() {
+        kinds.clear();  // their connections, before the servers
         wait(postgres_->close());
         wait(mariadb_->close());
         wait(sqlite_->close());

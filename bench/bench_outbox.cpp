@@ -1,7 +1,8 @@
 // What an event costs its order: `enqueue.vs_order_only`, units of work a second that insert an order and publish one
 // event against units that insert the order alone, 16 connections on a PostgreSQL of their own whose commits wait for
 // the disk. Rounds of both follow one another on the same server. `enqueue.vs_order_only_delivered` is the same while a
-// started outbox numbers and delivers the events to a handler that does nothing. `mariadb.enqueue_vs_order_only` and
+// started outbox numbers and delivers the events to a handler that does nothing. `…_second_row` has a row of another
+// table in the event's place: what any second insert costs. `mariadb.enqueue_vs_order_only` and
 // `mariadb.enqueue_vs_order_only_delivered` are the same on a MariaDB. A server whose driver the build leaves out is
 // left out.
 #include <atomic>
@@ -27,10 +28,17 @@ using namespace sluice;
 constexpr int kConnections = 16;
 constexpr std::size_t kPayloadBytes = 200;
 
-db::Task<void> place_one(db::UnitOfWork& unit, std::int64_t id, bool publishes) {
+/// What a unit of work does beside its order.
+enum class Beside : std::uint8_t { nothing, second_row, event };
+
+db::Task<void> place_one(db::UnitOfWork& unit, std::int64_t id, Beside beside) {
     co_await unit.execute("insert into orders(id, article, quantity) values ($1, $2, 1)", id,
                           fmt::format("article {}", id % 100));
-    if (!publishes) co_return;
+    if (beside == Beside::second_row) {
+        co_await unit.execute("insert into second_orders(id, article, quantity) values ($1, $2, 1)", id,
+                              fmt::format("article {}", id % 100));
+    }
+    if (beside != Beside::event) co_return;
     outbox::Outgoing event;
     event.queue = "orders";
     event.key = fmt::format("{}", id % 100);
@@ -39,11 +47,11 @@ db::Task<void> place_one(db::UnitOfWork& unit, std::int64_t id, bool publishes) 
     outbox::publish(unit, std::move(event));
 }
 
-db::Task<void> place_orders(db::DataSource& source, std::atomic<std::int64_t>& next, std::int64_t end, bool publishes) {
+db::Task<void> place_orders(db::DataSource& source, std::atomic<std::int64_t>& next, std::int64_t end, Beside beside) {
     for (;;) {
         const std::int64_t id = next.fetch_add(1);
         if (id >= end) co_return;
-        const auto body = [id, publishes](db::UnitOfWork& unit) { return place_one(unit, id, publishes); };
+        const auto body = [id, beside](db::UnitOfWork& unit) { return place_one(unit, id, beside); };
         db::TransactionOptions options;
         options.retry_serialization = 5;  // as a program does: MariaDB may find a deadlock
         co_await source.transaction(options, body);
@@ -58,8 +66,11 @@ db::Task<void> execute(db::DataSource& source, std::string sql) {
 db::Task<void> migrate_tables(db::DataSource& source) {
     migrate::Runner runner({outbox::migrations()}, core::Logger());
     static_cast<void>(co_await runner.run(source));
-    co_await execute(
-        source, "create table orders(id bigint primary key, article varchar(64) not null, quantity bigint not null)");
+    for (const char* const table : {"orders", "second_orders"}) {
+        co_await execute(source, fmt::format("create table {}(id bigint primary key, article varchar(64) not null,"
+                                             " quantity bigint not null)",
+                                             table));
+    }
     co_await execute(source,
                      "insert into sluice_queue(number, name, lanes, ordering) values (1, 'orders', 16, 'causal')");
 }
@@ -87,11 +98,11 @@ public:
     OutboxBench& operator=(const OutboxBench&) = delete;
 
     /// Units a second.
-    double round(bool publishes) {
+    double round(Beside beside) {
         next_ = end_;
         end_ += units_;
         const auto began = std::chrono::steady_clock::now();
-        wait(produce(publishes));
+        wait(produce(beside));
         const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
         return static_cast<double>(units_) / took.count();
     }
@@ -109,10 +120,10 @@ public:
     void stop_outbox() { wait(outbox_->stop(std::chrono::seconds(10))); }
 
 private:
-    db::Task<void> produce(bool publishes) {
+    db::Task<void> produce(Beside beside) {
         runtime::TaskScope scope(shards_.at(0), {});
         for (int i = 0; i < kConnections; ++i)
-            scope.spawn("producer", place_orders(*source_, next_, end_, publishes));
+            scope.spawn("producer", place_orders(*source_, next_, end_, beside));
         co_await scope.join();
         if (scope.failed() > 0) throw std::runtime_error("an order could not be placed");
     }
@@ -134,17 +145,21 @@ private:
 void compare(OutboxBench& bench, const sluice::bench::Figures& figures, const std::string& name, int rounds,
              bool delivered) {
     std::vector<double> ratios;
+    std::vector<double> second_ratios;
     std::vector<double> with;
     std::vector<double> without;
     for (int i = 0; i < rounds; ++i) {
-        without.push_back(bench.round(false));
-        with.push_back(bench.round(true));
+        without.push_back(bench.round(Beside::nothing));
+        with.push_back(bench.round(Beside::event));
         ratios.push_back(with.back() / without.back());
+        if (!delivered) second_ratios.push_back(bench.round(Beside::second_row) / without.back());
         if (delivered) bench.drain();
     }
     const std::size_t n = ratios.size();
     figures.print({name, sluice::bench::median(ratios), "ratio", n, "the order alone"});
     figures.print({name + "_units", sluice::bench::median(with), "1/s", n, ""});
+    if (!delivered)
+        figures.print({name + "_second_row", sluice::bench::median(second_ratios), "ratio", n, "the order alone"});
     figures.print({name + "_floor", sluice::bench::median(without), "1/s", n, ""});
 }
 
@@ -167,7 +182,7 @@ void measure_on(const Candidate& candidate, const bench::Options& options, const
     const int rounds = options.quick ? 3 : 9;
     OutboxBench all(candidate.kind, options.quick ? 1'000 : 10'000);
     bench::print_state(std::string(candidate.kind) + ", before", "loopback");
-    static_cast<void>(all.round(true));  // connections and prepared statements are made
+    static_cast<void>(all.round(Beside::event));  // connections and prepared statements are made
     compare(all, figures, candidate.figure, rounds, false);
     all.start_outbox();
     compare(all, figures, std::string(candidate.figure) + "_delivered", rounds, true);

@@ -26,7 +26,7 @@ struct Finish {
     void operator()(sqlite3* database) const noexcept { sqlite3_close(database); }
     void operator()(sqlite3_stmt* statement) const noexcept { sqlite3_finalize(statement); }
 };
-using Server = std::unique_ptr<PGconn, Finish>;
+using Server = std::shared_ptr<PGconn>;  // shared by the copies of a reader
 using Answer = std::unique_ptr<PGresult, Finish>;
 
 [[noreturn]] void give_up(std::string_view what, const char* why) {
@@ -34,7 +34,7 @@ using Answer = std::unique_ptr<PGresult, Finish>;
 }
 
 Server prepared_server(const std::string& address) {
-    Server server(PQconnectdb(address.c_str()));
+    Server server(PQconnectdb(address.c_str()), Finish());
     if (PQstatus(server.get()) != CONNECTION_OK) give_up("libpq", PQerrorMessage(server.get()));
     const Answer prepared(PQprepare(server.get(), "article", kSelect, 0, nullptr));
     if (PQresultStatus(prepared.get()) != PGRES_COMMAND_OK) give_up("libpq", PQerrorMessage(server.get()));
@@ -118,48 +118,54 @@ db::Task<std::int64_t> read_in_batches(db::DataSource& source, int count) {
     co_return sum;
 }
 
-std::int64_t read_by_libpq(const std::string& address, int count) {
-    const Server server = prepared_server(address);
-    std::int64_t sum = 0;
-    for (int i = 0; i < count; ++i) {
-        const Key key(i);
-        const Answer answer(
-            PQexecPrepared(server.get(), "article", 1, key.values.data(), key.lengths.data(), key.formats.data(), 0));
-        sum += sum_of(answer.get());
-    }
-    return sum;
+Read read_by_libpq(const std::string& address) {
+    return [server = prepared_server(address)](int count) {
+        std::int64_t sum = 0;
+        for (int i = 0; i < count; ++i) {
+            const Key key(i);
+            const Answer answer(PQexecPrepared(server.get(), "article", 1, key.values.data(), key.lengths.data(),
+                                               key.formats.data(), 0));
+            sum += sum_of(answer.get());
+        }
+        return sum;
+    };
 }
 
-std::int64_t read_by_libpq_pipeline(const std::string& address, int count) {
-    const Server server = prepared_server(address);
+Read read_by_libpq_pipeline(const std::string& address) {
+    Server server = prepared_server(address);
     if (PQenterPipelineMode(server.get()) == 0) give_up("libpq", PQerrorMessage(server.get()));
-    std::int64_t sum = 0;
-    for (int i = 0; i < count; i += kInOneTrip) {
-        send_trip(server.get(), i, kInOneTrip);
-        sum += take_trip(server.get(), kInOneTrip);
-    }
-    return sum;
+    return [server = std::move(server)](int count) {
+        std::int64_t sum = 0;
+        for (int i = 0; i < count; i += kInOneTrip) {
+            send_trip(server.get(), i, kInOneTrip);
+            sum += take_trip(server.get(), kInOneTrip);
+        }
+        return sum;
+    };
 }
 
-std::int64_t read_by_sqlite(const std::string& path, int count) {
+Read read_by_sqlite(const std::string& path) {
     sqlite3* opened = nullptr;
     if (sqlite3_open_v2(path.c_str(), &opened, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, nullptr) != SQLITE_OK)
         give_up("sqlite3", sqlite3_errmsg(opened));
-    const std::unique_ptr<sqlite3, Finish> database(opened);
+    std::shared_ptr<sqlite3> database(opened, Finish());  // shared by the copies of a reader, as the statement is
     sqlite3_stmt* made = nullptr;
     if (sqlite3_prepare_v2(opened, kSelect, -1, &made, nullptr) != SQLITE_OK)
         give_up("sqlite3", sqlite3_errmsg(opened));
-    const std::unique_ptr<sqlite3_stmt, Finish> statement(made);
-    std::int64_t sum = 0;
-    for (int i = 0; i < count; ++i) {
-        sqlite3_bind_int64(made, 1, key_of(i));
-        if (sqlite3_step(made) != SQLITE_ROW) give_up("sqlite3", "no row");
-        const std::string name(reinterpret_cast<const char*>(sqlite3_column_text(made, 1)),
-                               static_cast<std::size_t>(sqlite3_column_bytes(made, 1)));
-        sum += sqlite3_column_int64(made, 0) + static_cast<std::int64_t>(name.size());
-        sqlite3_reset(made);
-    }
-    return sum;
+    std::shared_ptr<sqlite3_stmt> statement(made, Finish());
+    return [database = std::move(database), statement = std::move(statement)](int count) {
+        sqlite3_stmt* const select = statement.get();
+        std::int64_t sum = 0;
+        for (int i = 0; i < count; ++i) {
+            sqlite3_bind_int64(select, 1, key_of(i));
+            if (sqlite3_step(select) != SQLITE_ROW) give_up("sqlite3", "no row");
+            const std::string name(reinterpret_cast<const char*>(sqlite3_column_text(select, 1)),
+                                   static_cast<std::size_t>(sqlite3_column_bytes(select, 1)));
+            sum += sqlite3_column_int64(select, 0) + static_cast<std::int64_t>(name.size());
+            sqlite3_reset(select);
+        }
+        return sum;
+    };
 }
 
 }  // namespace sluice::bench

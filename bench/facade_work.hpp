@@ -1,8 +1,9 @@
-// The same read by Sluice's facade and by the plain C interfaces: what `facade.*` compares. Every function reads
+// The same read by Sluice's facade and by the plain C interfaces: what `facade.*` compares. Each reads
 // `count` rows of article, one by its key per statement, and answers the sum of the ids and the lengths of the names.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "sluice/db/data_source.hpp"
@@ -24,13 +25,16 @@ db::Task<std::int64_t> read_through_facade(db::DataSource& source, int count);
 /// kInOneTrip statements a round trip.
 db::Task<std::int64_t> read_in_batches(db::DataSource& source, int count);
 
+/// Reads `count` rows; the connection and the prepared statement are made before, as the facade's are.
+using Read = std::function<std::int64_t(int count)>;
+
 /// Prepared, binary parameter, text results; the socket is waited for by libpq.
-[[nodiscard]] std::int64_t read_by_libpq(const std::string& address, int count);
+[[nodiscard]] Read read_by_libpq(const std::string& address);
 /// The same in pipeline mode, kInOneTrip statements before each synchronisation.
-[[nodiscard]] std::int64_t read_by_libpq_pipeline(const std::string& address, int count);
+[[nodiscard]] Read read_by_libpq_pipeline(const std::string& address);
 /// Prepared, everything in binary; the socket is waited for by Connector/C.
-[[nodiscard]] std::int64_t read_by_mariadb(const std::string& address, int count);
-/// Prepared once, on the calling thread.
-[[nodiscard]] std::int64_t read_by_sqlite(const std::string& path, int count);
+[[nodiscard]] Read read_by_mariadb(const std::string& address);
+/// On the calling thread.
+[[nodiscard]] Read read_by_sqlite(const std::string& path);
 
 }  // namespace sluice::bench

@@ -1,6 +1,6 @@
-// Which number each queue has, as far as the units of this process have found out. A queue's number is given once and never
-// changes, so a message that carries it needs no look at sluice_queue. On MariaDB that look takes a shared lock on the
-// queue's row: without it 16 connections that publish do a quarter more units.
+// Which number each queue has, as far as the units of this process have found out. A queue's number is given once and
+// never changes, so a message that carries it needs no look at sluice_queue. On MariaDB that look takes a shared lock
+// on the queue's row: without it 16 connections that publish do a quarter more units.
 #pragma once
 
 #include <cstdint>
