@@ -262,11 +262,11 @@ Task<std::int64_t> kill_connections(db::DataSource& admin, const ServerKind& kin
     const db::Result victims = co_await connection->query(kind.victims, most);
     std::int64_t killed = 0;
     for (const db::Row& victim : victims) {
+        ++killed;
         try {
             co_await connection->query(fmt::format(fmt::runtime(kind.kill), victim.get<std::int64_t>(0)));
-            ++killed;
         } catch (const db::Error&) {
-            // It has gone since.
+            --killed;  // it has gone since
         }
     }
     co_return killed;

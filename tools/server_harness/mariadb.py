@@ -55,7 +55,7 @@ class Mariadb:
     def command(self):
         # The server's own working folder is the one of its data.
         settings = {"datadir": self.data, "socket": f"../{SOCKET}", "pid-file": self.pid_file, "bind-address": "127.0.0.1", "port": self.port,
-                    "character-set-server": "utf8mb4", "collation-server": "utf8mb4_general_ci", "max-connections": 200,
+                    "character-set-server": "utf8mb4", "collation-server": "utf8mb4_general_ci", "max-connections": 400,
                     "max-allowed-packet": "64M", "innodb-buffer-pool-size": "64M", "innodb-log-file-size": LOG_SIZE,
                     "ssl-key": self.key, "ssl-cert": self.certificate, "ssl-ca": self.certificate,
                     "default-time-zone": "+00:00"}

@@ -22,7 +22,7 @@ Outgoing message(const std::string& queue) {
 
 class Append : public ::testing::TestWithParam<db::Dialect> {
 protected:
-    static std::vector<db::Statement> append(std::vector<std::string> queues, const QueueNumbers& known) {
+    static std::vector<db::Statement> append(const std::vector<std::string>& queues, const QueueNumbers& known) {
         std::vector<Outgoing> messages;
         for (const std::string& queue : queues)
             messages.push_back(message(queue));

@@ -115,7 +115,7 @@ Task<void> send_packet(Exchange& exchange, Link& link, MYSQL_STMT* statement, Pa
     const auto count = static_cast<unsigned>(packet.size());
     std::vector<MYSQL_BIND> bindings = packet.bindings();
     mysql_stmt_attr_set(statement, STMT_ATTR_ARRAY_SIZE, &count);
-    int failed = mysql_stmt_bind_param(statement, bindings.data());
+    int failed = mysql_stmt_bind_param(statement, bindings.data()) == 0 ? 0 : 1;
     if (failed == 0) {
         const Link::Call call(link, mysql_stmt_execute_start(&failed, statement), [&failed, statement](int ready) {
             return mysql_stmt_execute_cont(&failed, statement, ready);
