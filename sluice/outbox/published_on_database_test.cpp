@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "sluice/db/error.hpp"
+#include "sluice/outbox/internal/queue_numbers.hpp"
 #include "sluice/outbox/internal/test_publishing.hpp"
 
 namespace sluice::outbox {
@@ -157,6 +158,21 @@ TEST(PublishedOnDatabase, what_was_committed_while_nobody_ran_is_delivered_at_th
     test.bed.start(builder);
 
     EXPECT_THAT(test.delivered(), ElementsAre("1", "2"));
+}
+
+TEST(PublishedOnDatabase, the_number_of_a_queue_is_kept_by_a_unit_that_committed_and_by_no_other) {
+    Publishing test;
+    test.bed.execute("create table business(id bigint primary key)");
+    const auto numbers = test.bed.database->companions()->get<QueueNumbers>();
+
+    EXPECT_THROW(test.bed.run(test.bed.database->transaction({}, order_and_unknown_queue)), db::Error);
+    EXPECT_EQ(numbers->find("orders"), std::nullopt);
+    test.bed.publish("orders", {{"k", "looked up"}});
+    EXPECT_EQ(numbers->find("orders"), 1);
+    test.bed.publish("orders", {{"k", "known"}});
+
+    EXPECT_THAT(test.delivered(), ElementsAre("looked up", "known"));
+    EXPECT_EQ(numbers->find("nowhere"), std::nullopt);
 }
 
 }  // namespace

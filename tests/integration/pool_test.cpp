@@ -43,34 +43,21 @@ struct ServerKind {
     std::string many;         // any number again
 };
 
-template <class Driver>
+template <class Database, class Settings>
 std::shared_ptr<db::DataSource> open_by(const std::string& name, const std::string& address,
                                         const db::pool::Settings& pool, core::Metrics& metrics) {
-    typename Driver::Settings settings;
+    Settings settings;
     settings.name = name;
     settings.dsn = address;
     settings.pool = pool;
-    return Driver::Database::open(settings, {}, metrics);
+    return Database::open(settings, {}, metrics);
 }
-
-#ifdef SLUICE_POSTGRES
-struct Postgres {
-    using Settings = db::postgres::Settings;
-    using Database = db::postgres::Database;
-};
-#endif
-#ifdef SLUICE_MARIADB
-struct Mariadb {
-    using Settings = db::mariadb::Settings;
-    using Database = db::mariadb::Database;
-};
-#endif
 
 std::vector<ServerKind> kinds() {
     return {
 #ifdef SLUICE_POSTGRES
         {.name = "postgres",
-         .open = open_by<Postgres>,
+         .open = open_by<db::postgres::Database, db::postgres::Settings>,
          .connections = "select count(*) from pg_stat_activity where usename = 'sluice_app'",
          .victims = "select pid from pg_stat_activity where usename = 'sluice_app' order by random() limit $1",
          .kill = "select pg_terminate_backend({})",
@@ -79,7 +66,7 @@ std::vector<ServerKind> kinds() {
 #endif
 #ifdef SLUICE_MARIADB
         {.name = "mariadb",
-         .open = open_by<Mariadb>,
+         .open = open_by<db::mariadb::Database, db::mariadb::Settings>,
          .connections = "select count(*) from information_schema.processlist where user = 'sluice_app'",
          .victims = "select id from information_schema.processlist where user = 'sluice_app' order by rand() limit $1",
          .kill = "kill connection {}",

@@ -1,6 +1,9 @@
 // Units of work: commit, rollback, savepoints, hooks, attachments, deadlines, cancellation.
 #include <stdexcept>
 
+#include <boost/asio/this_coro.hpp>
+#include <boost/system/system_error.hpp>
+
 #include "driver.hpp"
 
 namespace sluice::contract {
@@ -213,6 +216,41 @@ TEST_P(DbUnits, a_cancelled_unit_is_rolled_back_and_frees_the_database) {
     wait(cancel_a_unit(*this));
     EXPECT_EQ(outcome([](db::UnitOfWork& unit) { return insert_item(unit, 1); }), "ok");
     EXPECT_EQ(items(), "1");
+}
+
+Task<void> commit_nothing_more(db::Transaction& transaction) {
+    std::vector<db::Statement> none;
+    co_await transaction.commit(std::move(none));
+}
+
+/// Is cancelled while it holds a transaction, and goes on to commit it: as a cleanup does, it lets nothing throw.
+Task<void> commit_though_cancelled(DbUnits& test, runtime::Wake& inserted, std::string& ended) {
+    co_await boost::asio::this_coro::throw_if_cancelled(false);
+    const std::unique_ptr<db::Transaction> transaction = co_await test.source().begin({});
+    co_await transaction->execute("insert into item values (1, 'a')");
+    inserted.notify();
+    runtime::Wake never(test.shard());
+    try {
+        co_await never.wait();
+    } catch (const boost::system::system_error&) {
+        ended = "cancelled";
+    }
+    co_await DbContract::note(ended, commit_nothing_more(*transaction));
+}
+
+Task<void> cancel_before_commit(DbUnits& test, std::string& ended) {
+    runtime::TaskScope scope(test.shard(), {});
+    runtime::Wake inserted(test.shard());
+    scope.spawn("unit", commit_though_cancelled(test, inserted, ended));
+    co_await inserted.wait();
+    scope.cancel();
+    co_await scope.join();
+}
+
+TEST_P(DbUnits, a_commit_that_was_cancelled_before_is_told_as_it_ended) {
+    std::string ended;
+    wait(cancel_before_commit(*this, ended));
+    EXPECT_EQ(items(), ended == "ok" ? "1" : "") << "told " << ended;
 }
 
 TEST_P(DbUnits, use_after_the_end_is_refused_and_writes_nothing) {
